@@ -1,0 +1,227 @@
+"""The command line: search, resume, show and export."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gakeras.errors import InputError, JournalError, RunError
+
+if TYPE_CHECKING:
+    from gakeras.config import PublishedTable
+    from gakeras.finals import TrainingSummary
+    from gakeras.results import SearchResult
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    help="Evolve Keras networks. Without further ado: `gakeras search` runs on scikit-learn's digits.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+)
+console = Console(soft_wrap=True)
+
+ConfigArgument = Annotated[
+    str,
+    typer.Argument(metavar="[CONFIG]", help="A TOML file, or the name of a shipped config, such as `mnist`."),
+]
+RunDirArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The directory of a run.")]
+SetOption = Annotated[
+    list[str],
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, such as training.epochs=5."),
+]
+RunDirOption = Annotated[
+    Path | None, typer.Option("--run-dir", help="A new directory for the run; by default one in runs/.")
+]
+ExecutorOption = Annotated[str | None, typer.Option(help="serial, process or debug.")]
+WorkersOption = Annotated[int | None, typer.Option(help="Networks trained at the same time.")]
+EvaluationsOption = Annotated[int | None, typer.Option(help="Budget of the whole run, in evaluations.")]
+SecondsOption = Annotated[float | None, typer.Option(help="Budget of the whole run, in seconds.")]
+ProgressOption = Annotated[bool, typer.Option("--progress/--no-progress", help="Show how far the run is.")]
+
+
+@app.command()
+def search(
+    config: ConfigArgument = "digits",
+    overrides: SetOption = [],  # noqa: B006 (typer reads the default, nobody changes it)
+    run_dir: RunDirOption = None,
+    executor: ExecutorOption = None,
+    workers: WorkersOption = None,
+    max_evaluations: EvaluationsOption = None,
+    max_seconds: SecondsOption = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the run.")] = None,
+    progress: ProgressOption = True,
+) -> None:
+    """Search for a network, train the winner beside the baselines, and write best.keras.
+
+    Example: gakeras search configs/mnist.toml --run-dir runs/mnist --max-seconds 3600
+    """
+    from gakeras.api import run_search
+    from gakeras.config import DataSettings, find_config, load_config
+    from gakeras.data import load_source
+
+    path = find_config(config)
+    options = {
+        "workers.executor": executor,
+        "workers.workers": workers,
+        "max_evaluations": max_evaluations,
+        "max_seconds": max_seconds,
+        "seed": seed,
+    }
+    given = [f"{key}={value}" for key, value in options.items() if value is not None]
+    settings = load_config(path, [*overrides, *given])
+    data = settings.data or DataSettings()
+    arrays = load_source(data.source, limit=data.limit, base_dir=path.parent)
+    result = run_search(settings, arrays, run_dir=run_dir, progress=progress)
+    _finish(result)
+
+
+@app.command()
+def resume(
+    run_dir: RunDirArgument,
+    executor: ExecutorOption = None,
+    workers: WorkersOption = None,
+    max_evaluations: EvaluationsOption = None,
+    max_seconds: SecondsOption = None,
+    progress: ProgressOption = True,
+) -> None:
+    """Go on with a run that was interrupted, or with a larger budget.
+
+    Example: gakeras resume runs/mnist --max-evaluations 500
+    """
+    from gakeras import api
+
+    result = api.resume(
+        run_dir,
+        max_evaluations=max_evaluations,
+        max_seconds=max_seconds,
+        executor=executor,
+        workers=workers,
+        progress=progress,
+    )
+    _finish(result)
+
+
+@app.command()
+def show(
+    run_dir: RunDirArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
+    top: Annotated[int, typer.Option(help="How many individuals to list.")] = 10,
+) -> None:
+    """Show what a run has found so far, also while it is going on.
+
+    Example: gakeras show runs/mnist --json
+    """
+    from gakeras.results import SearchResult
+    from gakeras.run import open_run
+
+    result = SearchResult(open_run(run_dir))
+    if as_json:
+        print(json.dumps(_as_json(result, top), indent=2))
+        return
+    console.print(repr(result), markup=False, highlight=False)
+    if result.statuses.get("ok"):
+        console.print(_leaderboard(result, top))
+
+
+@app.command()
+def export(
+    run_dir: RunDirArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE.keras", help="Where to write the model.")],
+    progress: ProgressOption = True,
+) -> None:
+    """Write the best network as a plain .keras file, trained as the run's settings say.
+
+    Example: gakeras export runs/mnist mnist.keras
+    """
+    from gakeras.results import SearchResult
+    from gakeras.run import open_run
+
+    path = SearchResult(open_run(run_dir), progress=progress).save(file)
+    console.print(f"wrote {path}", highlight=False)
+
+
+def main() -> None:
+    """Run the command line; what the user can put right is one line, not a traceback."""
+    try:
+        app()
+    except (InputError, JournalError, RunError) as error:
+        print(f"gakeras: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("gakeras: interrupted; what had finished is kept, `gakeras resume` goes on", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def _finish(result: SearchResult) -> None:
+    console.print(repr(result), markup=False, highlight=False)
+    if result.was_interrupted:
+        raise KeyboardInterrupt
+    summaries = result.train_final()
+    console.print(_comparison(summaries, result.settings.published))
+    path = result.save(result.run.root / "best.keras")
+    console.print(f"wrote {path}", highlight=False)
+
+
+def _comparison(summaries: list[TrainingSummary], published: PublishedTable | None) -> Table:
+    where = "test" if summaries[0].on_test else "training"
+    is_accuracy = all(0 <= value <= 1 for summary in summaries for value in summary.metrics)
+    repeats = len(summaries[0].metrics)
+    table = Table(
+        title=f"{where} {'accuracy, %' if is_accuracy else 'mean absolute error'}; {repeats} trainings"
+    )
+    for column in ("model", "avg", "std", "min", "max", "loss", "parameters", "MFLOPs"):
+        table.add_column(column, justify="left" if column == "model" else "right")
+    scale = 100 if is_accuracy else 1
+    for summary in summaries:
+        table.add_row(
+            "evolved" if summary.name == "best" else summary.name,
+            *(f"{scale * value:.2f}" for value in (summary.avg, summary.std, summary.min, summary.max)),
+            f"{sum(summary.losses) / len(summary.losses):.4f}",
+            f"{summary.parameters:,}",
+            f"{summary.flops / 1e6:.2f}",
+        )
+    if published is not None:
+        table.add_section()
+        for name, row in published.rows.items():
+            table.add_row(f"{published.title}: {name}", *(f"{value:.2f}" for value in row), "", "", "")
+    return table
+
+
+def _leaderboard(result: SearchResult, top: int) -> Table:
+    table = Table(title=f"best {top} of {result.num_evaluations} evaluations", show_lines=True)
+    for column in result.COLUMNS:
+        table.add_column(column, justify="left" if column == "genome" else "right")
+    for row in result.rows(top):
+        table.add_row(*map(str, row))
+    return table
+
+
+def _as_json(result: SearchResult, top: int) -> dict[str, Any]:
+    return {
+        "run_dir": str(result.run.root),
+        "num_evaluations": result.num_evaluations,
+        "seconds": result.seconds,
+        "statuses": result.statuses,
+        "leaderboard": [
+            {
+                "id": individual.id,
+                "loss": individual.loss,
+                "parameters": individual.parameters,
+                "flops": individual.flops,
+                "parents": list(individual.parents),
+                "genome": individual.genome.to_json(),
+                "text": str(individual.genome).splitlines(),
+            }
+            for individual in (result.leaderboard(top) if result.statuses.get("ok") else [])
+        ],
+        "settings": asdict(result.settings),
+    }

@@ -1,0 +1,33 @@
+"""The examples a search learns from: loaded, checked, stored once, split into folds.
+
+    arrays = load_source("digits")                # where the numbers come from
+    task = check_arrays(arrays, num_folds=5)      # every mistake is found before any training
+    info = store_arrays(arrays, task, directory)  # one copy on disk, in its own dtype
+    data = open_data(directory)                   # memory-mapped by every worker
+    folds = assign_folds(data.y, task, 5, seed=7)
+
+Nothing here scales, shuffles or augments: that belongs to the model and its training.
+"""
+
+from gakeras.data.checks import check_arrays
+from gakeras.data.folds import assign_folds, column_statistics, fold_indices, folds_digest
+from gakeras.data.sources import Arrays, load_source
+from gakeras.data.store import DataInfo, Scaling, StoredData, arrays_digest, open_data, store_arrays
+from gakeras.data.tasks import Task
+
+__all__ = [
+    "Arrays",
+    "DataInfo",
+    "Scaling",
+    "StoredData",
+    "Task",
+    "arrays_digest",
+    "assign_folds",
+    "check_arrays",
+    "column_statistics",
+    "fold_indices",
+    "folds_digest",
+    "load_source",
+    "open_data",
+    "store_arrays",
+]

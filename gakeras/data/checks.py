@@ -1,0 +1,210 @@
+"""Every mistake in the data that can be seen before training, each with its own message."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gakeras.data.chunks import row_chunks
+from gakeras.data.sources import Arrays
+from gakeras.data.tasks import Task, check_class_counts, class_labels, infer_task, is_one_hot, name_some
+from gakeras.errors import InputError
+
+__all__ = ["Task", "check_arrays", "check_num_folds"]
+
+_NUMBERS = "biuf"  # dtype kinds: boolean, integer, unsigned integer, real
+_LARGEST = np.sqrt(np.float64(np.finfo(np.float32).max))  # variances and squared errors must fit in float32
+
+
+def check_arrays(arrays: Arrays, *, task: str = "auto", num_folds: int = 5) -> Task:
+    """Return the task that the arrays state, or say what is wrong with them.
+
+    The checks read every value once, in chunks, so memory-mapped arrays need not fit in
+    memory. The order is fixed: shapes and dtypes, then values, then labels, then the test set.
+
+    Args:
+        arrays: `x` as a table (n, columns) or as images (n, height, width) or
+            (n, height, width, channels); `y` as (n,), (n, 1) or (n, outputs).
+        task: "auto" reads it from `y`: whole numbers are classes, a single 1 per row is
+            one-hot, other real numbers are regression targets. "classification" and
+            "regression" insist.
+        num_folds: The number of folds that the examples will be split into.
+
+    Raises:
+        InputError: when no search could use the arrays; the message says how to mend them.
+
+    >>> rows = np.arange(20.0).reshape(10, 2)
+    >>> check_arrays(Arrays(rows, np.arange(10) % 2))
+    Task(kind='binary', outputs=1)
+    """
+    _check_examples("x", arrays.x)
+    _check_targets("y", arrays.y)
+    _check_lengths("x", arrays.x, "y", arrays.y)
+    check_num_folds(num_folds, len(arrays.x))
+    _check_values("x", arrays.x)
+    _check_values("y", arrays.y)
+    found = infer_task(arrays.y, task)
+    if found.is_classification:
+        check_class_counts(class_labels(arrays.y, found), num_folds)
+    _check_test_set(arrays, found)
+    return found
+
+
+def check_num_folds(num_folds: int, num_examples: int) -> None:
+    """Refuse a number of folds that leaves nothing to train on or nothing to validate with."""
+    if not 2 <= num_folds <= num_examples:
+        raise InputError(
+            "Cross-validation needs two folds or more, and an example in each.",
+            expected=f"2 <= num_folds <= {num_examples}, the number of examples",
+            received=f"num_folds={num_folds}",
+            way_out="Use 5, or fewer for a small set.",
+        )
+
+
+def _check_examples(name: str, x: np.ndarray) -> None:
+    _check_is_array(name, x)
+    if x.ndim not in (2, 3, 4):
+        raise InputError(
+            "Examples must be rows of a table or images.",
+            expected=f"{name} of shape (n, columns), (n, height, width) or (n, height, width, channels)",
+            received=f"{name} of shape {x.shape}",
+            way_out="Reshape it, for example `x.reshape(-1, 1)` for a single column.",
+        )
+    _check_not_empty(name, x)
+    if x.dtype.kind not in _NUMBERS:
+        raise InputError(
+            "Examples must be numbers.",
+            expected=f"a boolean, integer or real dtype for {name}",
+            received=f"dtype {x.dtype}",
+            way_out="Encode text and categories first, e.g. with `sklearn.preprocessing.OneHotEncoder`.",
+        )
+
+
+def _check_targets(name: str, y: np.ndarray) -> None:
+    _check_is_array(name, y)
+    if y.ndim not in (1, 2):
+        raise InputError(
+            "Targets must be one label, or one row of numbers, per example.",
+            expected=f"{name} of shape (n,), (n, 1) or (n, outputs)",
+            received=f"{name} of shape {y.shape}",
+        )
+    _check_not_empty(name, y)
+    if y.dtype.kind not in _NUMBERS:
+        raise InputError(
+            "Targets must be numbers.",
+            expected=f"a boolean, integer or real dtype for {name}",
+            received=f"dtype {y.dtype}, first value {y.flat[0]!r}",
+            way_out="Number class names with `sklearn.preprocessing.LabelEncoder`.",
+        )
+
+
+def _check_is_array(name: str, array: object) -> None:
+    if not isinstance(array, np.ndarray):
+        raise InputError(
+            "Data must be NumPy arrays.",
+            expected=f"{name} as a numpy.ndarray",
+            received=f"{name} of type {type(array).__name__}",
+            way_out=f"Use `numpy.asarray({name})`.",
+        )
+
+
+def _check_not_empty(name: str, array: np.ndarray) -> None:
+    if array.size == 0:
+        raise InputError(
+            "Data must not be empty.",
+            expected=f"at least one value in {name}",
+            received=f"{name} of shape {array.shape}",
+        )
+
+
+def _check_lengths(x_name: str, x: np.ndarray, y_name: str, y: np.ndarray) -> None:
+    if len(x) != len(y):
+        raise InputError(
+            "Every example needs its target.",
+            expected=f"{x_name} and {y_name} of the same length",
+            received=f"{len(x)} examples in {x_name}, {len(y)} targets in {y_name}",
+        )
+
+
+def _check_values(name: str, array: np.ndarray) -> None:
+    if array.dtype.kind != "f":
+        return
+    for start, rows in row_chunks(array):
+        finite = np.isfinite(rows)
+        if not finite.all():
+            raise InputError(
+                "Every value must be a finite number.",
+                expected=f"neither NaN nor infinity in {name}",
+                received=f"{rows[~finite][0]} in example {start + _first_bad_row(finite)} of {name}",
+                way_out="Drop such examples, or fill them with `sklearn.impute.SimpleImputer`.",
+            )
+        small = np.abs(rows) <= _LARGEST
+        if not small.all():
+            raise InputError(
+                "Values must be small enough that their squares fit in float32.",
+                expected=f"no value beyond {_LARGEST:.1e} in {name}",
+                received=f"{rows[~small][0]} in example {start + _first_bad_row(small)} of {name}",
+                way_out="Use another unit, or the logarithm.",
+            )
+
+
+def _first_bad_row(good: np.ndarray) -> int:
+    return int(np.argmin(good.reshape(len(good), -1).all(axis=1)))
+
+
+def _check_test_set(arrays: Arrays, task: Task) -> None:
+    x_test, y_test = arrays.x_test, arrays.y_test
+    if x_test is None and y_test is None:
+        return
+    if x_test is None or y_test is None:
+        raise InputError(
+            "A test set has examples and targets.",
+            expected="both of x_test and y_test, or neither",
+            received=f"{'x_test' if y_test is None else 'y_test'} alone",
+        )
+    _check_examples("x_test", x_test)
+    _check_targets("y_test", y_test)
+    _check_lengths("x_test", x_test, "y_test", y_test)
+    _check_same_form(arrays.x, x_test)
+    _check_values("x_test", x_test)
+    _check_values("y_test", y_test)
+    _check_test_targets(y_test, arrays.y, task)
+
+
+def _check_same_form(x: np.ndarray, x_test: np.ndarray) -> None:
+    if x_test.shape[1:] != x.shape[1:]:
+        raise InputError(
+            "Test examples must have the shape of the training examples.",
+            expected=f"x_test of shape (n, {', '.join(map(str, x.shape[1:]))})",
+            received=f"x_test of shape {x_test.shape}",
+        )
+    if x.ndim > 2 and (x.dtype.kind == "f") != (x_test.dtype.kind == "f"):
+        raise InputError(
+            "Test images must be scaled like the training images.",
+            expected=f"x_test like x, of dtype {x.dtype}",
+            received=f"x_test of dtype {x_test.dtype}",
+            way_out="Store both as the same kind of number, in the same range.",
+        )
+
+
+def _check_test_targets(y_test: np.ndarray, y: np.ndarray, task: Task) -> None:
+    if y_test.size // len(y_test) != y.size // len(y):
+        raise InputError(
+            "Test targets must have as many columns as training targets.",
+            expected=f"y_test like y, which has shape {y.shape}",
+            received=f"y_test of shape {y_test.shape}",
+        )
+    if task.kind == "one_hot" and not is_one_hot(y_test):
+        raise InputError(
+            "Test targets must be one-hot like the training targets.",
+            expected="a single 1 and otherwise 0 in every row of y_test",
+            received="rows that are not",
+        )
+    if task.kind in ("multiclass", "binary"):
+        unknown = np.setdiff1d(class_labels(y_test, task), class_labels(y, task))
+        if len(unknown):
+            raise InputError(
+                "Test labels must be among the training labels.",
+                expected=f"the classes 0..{len(np.unique(y)) - 1} in y_test",
+                received=f"labels {name_some(unknown)}",
+                way_out="Fit one `sklearn.preprocessing.LabelEncoder` on the labels of both sets.",
+            )

@@ -1,0 +1,106 @@
+"""Which examples train and which validate, and what a fold knows of its columns."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from gakeras.data.checks import check_num_folds
+from gakeras.data.chunks import row_chunks
+from gakeras.data.tasks import Task, check_class_counts, class_labels
+from gakeras.errors import InputError
+
+
+def assign_folds(y: np.ndarray, task: Task, num_folds: int, seed: int) -> np.ndarray:
+    """Return, for each example, the fold that validates on it: int16, shape (n,), 0..num_folds-1.
+
+    Examples are shuffled by `seed`. Folds differ by at most one example for regression; for
+    classes they are stratified by scikit-learn's `StratifiedKFold`, so that each fold has
+    about the same share of every class. The same arguments give the same folds.
+
+    Args:
+        y: Targets, raw or stored: shape (n,), (n, 1) or (n, outputs).
+        task: What `check_arrays` returned for them.
+        num_folds: 2 or more, at most the number of examples of the smallest class.
+        seed: In [0, 2**32), for example from `derive_seed`.
+
+    Raises:
+        InputError: when there are too few examples, or too few of a class, for the folds.
+
+    >>> assign_folds(np.array([0, 1] * 4), Task("binary", 1), num_folds=2, seed=7).shape
+    (8,)
+    """
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    check_num_folds(num_folds, len(y))
+    if task.is_classification:
+        labels = class_labels(y, task)
+        check_class_counts(labels, num_folds)
+        splitter = StratifiedKFold(num_folds, shuffle=True, random_state=seed)
+    else:
+        labels = np.zeros(len(y), dtype=np.int8)  # KFold looks at the length alone
+        splitter = KFold(num_folds, shuffle=True, random_state=seed)
+    folds = np.empty(len(y), dtype=np.int16)
+    for fold, (_, validation) in enumerate(splitter.split(labels, labels)):
+        folds[validation] = fold
+    return folds
+
+
+def fold_indices(folds: np.ndarray, fold: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of the examples that train and of those that validate, both ascending.
+
+    >>> train, validation = fold_indices(np.array([0, 1, 1, 0]), 0)
+    >>> train.tolist(), validation.tolist()
+    ([1, 2], [0, 3])
+    """
+    validation = np.flatnonzero(folds == fold)
+    if not len(validation):
+        raise InputError(
+            "A fold must have examples.",
+            expected=f"a fold of 0..{folds.max()}",
+            received=f"fold={fold}",
+        )
+    return np.flatnonzero(folds != fold), validation
+
+
+def folds_digest(folds: np.ndarray) -> str:
+    """Return the sha256 of the assignment: scores are comparable only under the same folds."""
+    return hashlib.sha256(folds.astype("<i2").tobytes()).hexdigest()
+
+
+def column_statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and variance of each column, float32 of shape (columns,), to standardise a table with.
+
+    Two passes in float64 over the values as the network gets them, that is rounded to
+    float32, in chunks. The variance is the population's. A constant column has variance 1,
+    so that it becomes 0 and not a division by 0.
+
+    Args:
+        x: A table, shape (n, columns), n > 0: the training part of a fold, never the validation part.
+
+    Raises:
+        InputError: when `x` is not such a table.
+
+    >>> mean, variance = column_statistics(np.array([[1, 5], [3, 5]]))
+    >>> mean.tolist(), variance.tolist()
+    ([2.0, 5.0], [1.0, 1.0])
+    """
+    if x.ndim != 2 or not len(x):
+        raise InputError(
+            "Only the columns of a table have statistics.",
+            expected="x of shape (n, columns) with n > 0",
+            received=f"x of shape {x.shape}",
+        )
+    zeros = np.zeros(x.shape[1])
+    mean = sum((rows.sum(axis=0) for rows in _seen_rows(x)), zeros) / len(x)
+    variance = sum((np.square(rows - mean).sum(axis=0) for rows in _seen_rows(x)), zeros) / len(x)
+    # Sums of float32 in float64 are exact for a constant column, so its variance is exactly 0.
+    variance = variance.astype(np.float32)
+    return mean.astype(np.float32), np.where(variance == 0, np.float32(1), variance)
+
+
+def _seen_rows(x: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield chunks of rows as a network sees them, rounded to float32, as float64 to add up in."""
+    return (rows.astype(np.float32).astype(np.float64) for _, rows in row_chunks(x))

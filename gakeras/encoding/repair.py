@@ -1,0 +1,33 @@
+"""The one rule that brings any genome into a search space and onto an input."""
+
+from __future__ import annotations
+
+from gakeras.encoding.blocks import ConvBlock, Shape
+from gakeras.encoding.costs import image_shape
+from gakeras.encoding.genome import Genome
+from gakeras.encoding.space import SearchSpace
+
+
+def repair(genome: Genome, space: SearchSpace, input_shape: Shape) -> Genome:
+    """Return the genome as it fits the space and the input; one that already fits comes back equal.
+
+    The rule, in this order:
+
+    1. Every block is clipped into the space's ranges; a choice the space lacks becomes its first one.
+    2. From the input on, a pool or a `valid` convolution whose window no longer fits what
+       reaches it is removed. (The first block always fits, see `SearchSpace.check_input`,
+       so a part that had blocks keeps at least one.)
+    3. Blocks beyond the cap of a part are cut off at its end. On tables the convolutional part is empty.
+
+    Pure Python, idempotent, and nothing is dropped later when the model is built.
+    """
+    shape = image_shape(input_shape)
+    conv: list[ConvBlock] = []
+    for block in genome.conv if len(input_shape) > 1 else ():
+        clipped = space.clip(block)
+        output = clipped.output_shape(shape)
+        if output is not None and len(conv) < space.max_conv_layers:
+            conv.append(clipped)  # type: ignore[arg-type]
+            shape = output
+    dense = [space.clip(block) for block in genome.dense[: space.max_dense_layers]]
+    return Genome(conv=tuple(conv), dense=tuple(dense))  # type: ignore[arg-type]

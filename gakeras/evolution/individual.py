@@ -1,0 +1,49 @@
+"""An individual: a genome that has been evaluated, and what its fitness is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from deap import base
+
+from gakeras.encoding import Genome
+
+
+class Fitness(base.Fitness):
+    """DEAP's fitness with one weight a value, given per instance: -1 to minimise, +1 to maximise.
+
+    >>> Fitness([0.3], [-1.0]) > Fitness([0.4], [-1.0])
+    True
+    """
+
+    def __init__(self, values: Sequence[float] = (), weights: Sequence[float] = (-1.0,)) -> None:
+        self.weights = tuple(weights)
+        super().__init__(tuple(values))
+
+
+@dataclass(frozen=True, eq=False)
+class Individual:
+    """A genome with its fitness and the measures that gave it. `id` is the number of its proposal."""
+
+    id: int
+    genome: Genome
+    fitness: Fitness
+    measures: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    parents: tuple[int, ...] = ()
+
+    @property
+    def loss(self) -> float:
+        """The first objective: the mean validation loss over the folds, the lower the better."""
+        return float(self.fitness.values[0])
+
+    @property
+    def parameters(self) -> int:
+        """Trainable parameters of the network."""
+        return int(self.measures["parameters"])
+
+    @property
+    def flops(self) -> int:
+        """Operations of one forward pass of one example; a multiply-accumulate is two."""
+        return int(self.measures["flops"])

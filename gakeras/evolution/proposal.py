@@ -1,0 +1,95 @@
+"""How the next individual comes about: drawn at random, or born of parents."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from deap import base, tools
+
+from gakeras.encoding import Genome, SearchSpace, genome_cost, random_genome
+from gakeras.encoding.blocks import Shape
+from gakeras.evolution.crossover import mate
+from gakeras.evolution.mutation import mutate
+from gakeras.evolution.settings import Caps, Variation
+from gakeras.evolution.state import Proposal, SearchState
+from gakeras.jobs import Status
+from gakeras.seeding import derive_seed, isolated
+
+Propose = Callable[[SearchState], Proposal]
+
+
+def make_toolbox(space: SearchSpace, input_shape: Shape, variation: Variation) -> base.Toolbox:
+    """Return DEAP's toolbox with `individual`, `mate`, `mutate` and `select` of this search."""
+    toolbox = base.Toolbox()
+    toolbox.register("individual", random_genome, space, input_shape)
+    toolbox.register("mate", mate, space=space, input_shape=input_shape)
+    toolbox.register("mutate", mutate, space=space, input_shape=input_shape, variation=variation)
+    toolbox.register("select", tools.selTournament, tournsize=variation.tournament_size)
+    return toolbox
+
+
+@dataclass(frozen=True)
+class Proposer:
+    """Proposes individual n of a run from the state and from nothing random but (run seed, n).
+
+    While fewer than `min_population_size` individuals have been accepted, genomes are
+    random. From then on two parents are selected by tournament, mated with the crossover
+    probability (the first child is taken, the second dropped), and mutated with the
+    mutation probability. A genome that is already known is mutated again, a random one
+    drawn again, up to `max_mutations` times; after that the proposal is recorded as a
+    duplicate. One beyond the caps is recorded as oversized. Neither is evaluated.
+    """
+
+    run_seed: int
+    toolbox: base.Toolbox
+    variation: Variation
+    input_shape: Shape
+    outputs: int
+    min_population_size: int
+    caps: Caps = field(default_factory=Caps)
+
+    def __call__(self, state: SearchState) -> Proposal:
+        number = state.num_proposed
+        with isolated(derive_seed(self.run_seed, "proposal", number)) as rng:
+            if len(state.population) < self.min_population_size:
+                genome, parents, operators = self._draw(state, rng)
+            else:
+                genome, parents, operators = self._breed(state, rng)
+        verdict, reason = self._judge(genome, state)
+        return Proposal(number, genome, parents, operators, verdict, reason)
+
+    def _draw(
+        self, state: SearchState, rng: random.Random
+    ) -> tuple[Genome, tuple[int, ...], tuple[str, ...]]:
+        for _ in range(self.variation.max_mutations):
+            genome = self.toolbox.individual(rng)
+            if genome.digest not in state.known:
+                break
+        return genome, (), ("random",)
+
+    def _breed(
+        self, state: SearchState, rng: random.Random
+    ) -> tuple[Genome, tuple[int, ...], tuple[str, ...]]:
+        mother, father = self.toolbox.select(state.population, 2)
+        child, parents, operators = mother.genome, [mother.id], []
+        if rng.random() < self.variation.crossover_probability and mother is not father:
+            child, _ = self.toolbox.mate(mother.genome, father.genome)
+            parents.append(father.id)
+            operators.append("crossover")
+        if rng.random() < self.variation.mutation_probability:
+            child, name = self.toolbox.mutate(child, rng=rng)
+            operators.append(name)
+        for _ in range(self.variation.max_mutations):
+            if child.digest not in state.known:
+                break
+            child, name = self.toolbox.mutate(child, rng=rng)
+            operators.append(name)
+        return child, tuple(parents), tuple(operators)
+
+    def _judge(self, genome: Genome, state: SearchState) -> tuple[Status | None, str | None]:
+        if genome.digest in state.known:
+            return "duplicate", f"equal to individual {state.known[genome.digest]}"
+        objection = self.caps.objection(genome_cost(genome, self.input_shape, self.outputs))
+        return ("oversized", objection) if objection else (None, None)

@@ -1,0 +1,93 @@
+"""What may be proposed: how large, how likely each change is, and how far it goes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from gakeras.encoding import Cost
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0)]
+Width = Annotated[float, Field(gt=0)]
+PositiveInt = Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Caps:
+    """The largest network that is evaluated at all; None for no limit."""
+
+    max_parameters: PositiveInt | None = None
+    max_flops: PositiveInt | None = None
+
+    def objection(self, cost: Cost) -> str | None:
+        """Return why a network of this cost is too large, or None."""
+        for name, received, limit in (
+            ("parameters", cost.parameters, self.max_parameters),
+            ("FLOPs", cost.flops, self.max_flops),
+        ):
+            if limit is not None and received > limit:
+                return f"{received:,} {name} are more than the cap of {limit:,}"
+        return None
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Variation:
+    """Probabilities and widths of crossover, mutation and selection (paper, sections 3.2 and 3.4).
+
+    The probabilities inside each group (`*_layer`; `dense_*`; `pool_*`; `conv_*`) are
+    weights: the group's operator is drawn in proportion to them among those that apply.
+    Widths are standard deviations of Gaussian steps.
+    """
+
+    crossover_probability: Probability = 0.6
+    mutation_probability: Probability = 0.9
+    tournament_size: Annotated[int, Field(ge=1)] = 3
+    max_mutations: Annotated[int, Field(ge=1)] = 10
+    """How often an offspring equal to a known genome is mutated again before it is given up."""
+
+    mutate_layer: Weight = 0.6
+    add_layer: Weight = 0.2
+    del_layer: Weight = 0.2
+
+    dense_size: Weight = 1.0
+    dense_dropout: Weight = 1.0
+    dense_activation: Weight = 1.0
+    pool_size: Weight = 1.0
+    pool_padding: Weight = 0.5
+    conv_filters: Weight = 1.0
+    conv_kernel_size: Weight = 1.0
+    conv_activation: Weight = 1.0
+    conv_dropout: Weight = 1.0
+    conv_padding: Weight = 0.5
+
+    units_width: Width = 30.0
+    filters_width: Width = 6.0
+    dropout_width: Width = 0.1
+
+    @classmethod
+    def paper(cls, **changes: Any) -> Self:
+        """Return the paper's operators: neither dropout nor padding of convolutions and pools varies."""
+        fixed = {"conv_dropout": 0.0, "conv_padding": 0.0, "pool_padding": 0.0}
+        return cls(**(fixed | changes))
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        groups = {
+            "mutate_layer, add_layer, del_layer": (self.mutate_layer, self.add_layer, self.del_layer),
+            "dense_*": (self.dense_size, self.dense_dropout, self.dense_activation),
+            "pool_*": (self.pool_size, self.pool_padding),
+            "conv_*": (
+                self.conv_filters,
+                self.conv_kernel_size,
+                self.conv_activation,
+                self.conv_dropout,
+                self.conv_padding,
+            ),
+        }
+        for name, weights in groups.items():
+            if not sum(weights) > 0:
+                raise ValueError(f"{name}: at least one of these probabilities must be above zero")
+        return self

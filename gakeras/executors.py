@@ -1,0 +1,120 @@
+"""Who runs the jobs: `"serial"`, `"process"`, or any `concurrent.futures.Executor` of the user's.
+
+An executor is transport only. It runs `gakeras.workers.run_job`, which supervises a child
+process, so a crash or a hang of a network is an ordinary result under every executor.
+Executors may break; hence callers hold a factory and open another one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from gakeras.errors import InputError
+from gakeras.jobs import Job
+from gakeras.workers.child import answer
+from gakeras.workers.supervisor import run_job
+
+EXECUTORS = ("serial", "process", "debug")
+ExecutorChoice = str | Executor | Callable[[], Executor]
+
+
+class DebugExecutor(Executor):
+    """Does every job at once, in this process and thread: for a debugger. No timeout, no protection."""
+
+    def __init__(self, kinds: dict[str, str]) -> None:
+        self.kinds = kinds
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Do the job of a `run_job` call now; return a future that is done."""
+        job = args[0]
+        result = {"job_id": job["id"], **answer(job, self.kinds)}
+        result.pop("memory_bytes")
+        future: Future[Any] = Future()
+        future.set_result(result)
+        return future
+
+
+@dataclass(frozen=True)
+class ExecutorFactory:
+    """Opens executors of one sort. `slots` is how many jobs run at the same time.
+
+    `is_ours` tells whether closing the executor is up to us; one the user passed stays open.
+    """
+
+    open: Callable[[], Executor]
+    slots: int
+    is_ours: bool = True
+
+
+def choose_executor(choice: ExecutorChoice = "process", workers: int | None = None) -> ExecutorFactory:
+    """Return the factory for a choice.
+
+    Args:
+        choice: `"serial"` (one worker), `"process"` (as many as `workers`, by default one a
+            core), `"debug"` (in this process), an executor, or a function that opens one.
+        workers: Number of jobs at the same time; needed for an executor that does not tell.
+
+    Raises:
+        InputError: An unknown name, or a number of workers that cannot be.
+
+    An executor of your own must run functions where gakeras is installed and the run
+    directory can be reached by its path:
+
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> choose_executor(ThreadPoolExecutor(max_workers=3)).slots
+    3
+    """
+    if workers is not None and workers < 1:
+        raise InputError("A run needs a worker.", expected="workers >= 1", received=f"workers={workers}")
+    if isinstance(choice, Executor):
+        return ExecutorFactory(lambda: choice, _slots_of(choice, workers), is_ours=False)
+    if callable(choice):
+        if workers is None:
+            raise InputError(
+                "A function that opens executors does not tell how many jobs they run.",
+                expected="workers=... beside it",
+                received="workers=None",
+            )
+        return ExecutorFactory(choice, workers)
+    if choice == "process":
+        slots = workers or num_cores()
+        return ExecutorFactory(lambda: ThreadPoolExecutor(slots, thread_name_prefix="worker"), slots)
+    if choice == "serial":
+        return ExecutorFactory(lambda: ThreadPoolExecutor(1, thread_name_prefix="worker"), 1)
+    if choice == "debug":
+        from gakeras.kinds import KINDS
+
+        return ExecutorFactory(lambda: DebugExecutor(KINDS), 1)
+    raise InputError(
+        "There is no such executor.",
+        expected=f"one of {', '.join(EXECUTORS)}, or a concurrent.futures.Executor",
+        received=f"executor={choice!r}",
+    )
+
+
+def num_cores() -> int:
+    """Return the cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def submit_job(
+    executor: Executor, job: Job, options: dict[str, Any], timeout_seconds: float | None
+) -> Future[dict[str, Any]]:
+    """Send a job to an executor; the future gives a `JobResult` as JSON values."""
+    message = {"id": job.id, "kind": job.kind, "payload": dict(job.payload)}
+    return executor.submit(run_job, message, options, timeout_seconds)
+
+
+def _slots_of(executor: Executor, workers: int | None) -> int:
+    slots = workers or getattr(executor, "_max_workers", None) or getattr(executor, "num_workers", None)
+    if not isinstance(slots, int):
+        raise InputError(
+            "This executor does not tell how many jobs it runs at the same time.",
+            expected="workers=... beside it",
+            received=f"executor={executor!r}, workers={workers}",
+        )
+    return slots

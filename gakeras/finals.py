@@ -1,0 +1,170 @@
+"""Final trainings: networks trained on the whole training set, several times, then tested."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from gakeras.dispatch import Dispatcher
+from gakeras.encoding import Genome
+from gakeras.errors import RunError
+from gakeras.fitness.objectives import spread
+from gakeras.fitness.options import TrainingOptions
+from gakeras.jobs import Job, JobResult
+from gakeras.journal import JournalWriter
+
+
+@dataclass(frozen=True)
+class TrainingSummary:
+    """Several trainings of one network, as the paper's Tables 1 and 4 report them.
+
+    `metrics` and `losses` are those on the test set, one a repeat; where there is no test
+    set, those on the training set, and `on_test` is False.
+    """
+
+    name: str
+    genome: Genome
+    parameters: int
+    flops: int
+    metrics: tuple[float, ...]
+    losses: tuple[float, ...]
+    on_test: bool
+    model_path: Path | None = None
+
+    @property
+    def avg(self) -> float:
+        """Mean metric over the repeats."""
+        return statistics.fmean(self.metrics)
+
+    @property
+    def std(self) -> float:
+        """Standard deviation (n - 1) over the repeats; 0 for one."""
+        return spread(list(self.metrics))
+
+    @property
+    def min(self) -> float:
+        """Smallest metric."""
+        return min(self.metrics)
+
+    @property
+    def max(self) -> float:
+        """Largest metric."""
+        return max(self.metrics)
+
+    def __repr__(self) -> str:
+        where = "test" if self.on_test else "training"
+        return (
+            f"TrainingSummary({self.name!r}, {where} avg={self.avg:.4f} std={self.std:.4f} "
+            f"min={self.min:.4f} max={self.max:.4f}, repeats={len(self.metrics)}, "
+            f"parameters={self.parameters:,})"
+        )
+
+
+@dataclass(frozen=True)
+class FinalTraining:
+    """One repeat of one network's final training."""
+
+    name: str
+    genome: Genome
+    options: TrainingOptions
+    repeat: int
+    run_seed: int
+    data_dir: Path
+    save_to: Path | None = None
+
+    def job(self) -> Job:
+        """Return the job that does it."""
+        payload = {
+            "genome": self.genome.to_json(),
+            "training": asdict(self.options),
+            "repeat": self.repeat,
+            "run_seed": self.run_seed,
+            "data_dir": str(self.data_dir),
+            "save_to": str(self.save_to) if self.save_to else None,
+        }
+        return Job(id=f"{self.name}/{self.repeat}", kind="train", payload=payload)
+
+    def key(self) -> dict[str, Any]:
+        """Return what makes two trainings the same, as it stands in the journal."""
+        return {
+            "name": self.name,
+            "repeat": self.repeat,
+            "digest": self.genome.digest,
+            "training": asdict(self.options),
+            "data_dir": self.data_dir.name,
+            "saved": self.save_to is not None,
+        }
+
+
+def find_done(
+    trainings: Sequence[FinalTraining], records: Sequence[Mapping[str, Any]]
+) -> dict[FinalTraining, JobResult]:
+    """Return the results of those trainings that a journal's records hold already."""
+    done = {}
+    for training in trainings:
+        past = [
+            JobResult.from_json(record["result"]) for record in records if record["key"] == training.key()
+        ]
+        usable = [result for result in past if result.status == "ok" and _artifacts_exist(result)]
+        if usable:
+            done[training] = usable[-1]
+    return done
+
+
+def train_all(
+    trainings: Sequence[FinalTraining], dispatcher: Dispatcher, journal: JournalWriter
+) -> Iterator[tuple[FinalTraining, JobResult]]:
+    """Do the trainings; yield each with its result as soon as that is on disk."""
+    waiting = {training.job().id: training for training in trainings}
+    for training in trainings:
+        dispatcher.submit(training.job())
+    while waiting:
+        for result in dispatcher.collect():
+            training = waiting.pop(result.job_id)
+            journal.append([{"type": "trained", "key": training.key(), "result": result.to_json()}])
+            yield training, result
+
+
+def summarise(trainings: Sequence[tuple[FinalTraining, JobResult]]) -> list[TrainingSummary]:
+    """Return one summary a network, in the order of their first repeats.
+
+    Raises:
+        RunError: A training failed; its reason is in the message.
+    """
+    ordered = sorted(trainings, key=lambda pair: pair[0].repeat)
+    names = list(dict.fromkeys(training.name for training, _ in trainings))
+    return [_summary([pair for pair in ordered if pair[0].name == name]) for name in names]
+
+
+def _summary(repeats: Sequence[tuple[FinalTraining, JobResult]]) -> TrainingSummary:
+    first, first_result = repeats[0]
+    for training, result in repeats:
+        if result.status != "ok":
+            raise RunError(
+                f"The final training of {training.name!r} failed. {result.status}: {result.reason}"
+            )
+    on_test = "test_metric" in first_result.measures
+    scores = [_score(result.measures, on_test) for _, result in repeats]
+    model = first_result.artifacts.get("model")
+    return TrainingSummary(
+        first.name,
+        first.genome,
+        first_result.measures["parameters"],
+        first_result.measures["flops"],
+        tuple(metric for metric, _ in scores),
+        tuple(loss for _, loss in scores),
+        on_test,
+        Path(model) if model else None,
+    )
+
+
+def _score(measures: Mapping[str, Any], on_test: bool) -> tuple[float, float]:
+    name = "test" if on_test else "train"
+    return measures[f"{name}_metric"], measures[f"{name}_loss"]
+
+
+def _artifacts_exist(result: JobResult) -> bool:
+    return all(Path(path).exists() for path in result.artifacts.values())

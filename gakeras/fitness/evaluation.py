@@ -1,0 +1,112 @@
+"""The evaluation job: how good the network of a genome is, by cross-validation."""
+
+from __future__ import annotations
+
+import gc
+import math
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from gakeras.data import StoredData, open_data
+from gakeras.data.folds import fold_indices
+from gakeras.encoding import Genome, genome_cost
+from gakeras.fitness.network import compiled_model, score, set_statistics
+from gakeras.fitness.options import TrainingOptions
+from gakeras.fitness.trainer import Trainer
+from gakeras.jobs import JobFailed
+from gakeras.seeding import derive_seed
+
+
+def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Train a genome's network on folds over a range of epochs and measure it on what was left out.
+
+    Two laws hold: a fold evaluated alone scores exactly as within a sequence of folds, and
+    epochs 0 to 3 and then 3 to 6, from a checkpoint, equal 0 to 6. For all that is random
+    is derived from (run seed, genome digest, fold, repeat, epoch). One model is built and
+    traced for all folds.
+
+    Args:
+        payload: `genome`, `run_seed`, `repeat`, `folds` (a list), `from_epoch`, `to_epoch`,
+            `training` (`TrainingOptions` as JSON), `data_dir`, `folds_file`, and perhaps
+            `load_from` and `save_to`: directories of checkpoints, one file a fold.
+
+    Returns:
+        Measures: parameters, FLOPs, and for every fold a list of epochs with training loss,
+        validation loss and metric, seconds and CPU-seconds. Artifacts: the checkpoints.
+
+    Raises:
+        JobFailed: A loss is not finite; the measures up to then come with it.
+    """
+    genome = Genome.from_json(payload["genome"])
+    options = TrainingOptions(**payload["training"])
+    data = _open_data(payload["data_dir"])
+    folds = np.load(payload["folds_file"], allow_pickle=False)
+    cost = genome_cost(genome, data.info.input_shape, data.info.task.outputs)
+    measures: dict[str, Any] = {"parameters": cost.parameters, "flops": cost.flops, "folds": []}
+    artifacts: dict[str, str] = {}
+    try:
+        trainer = Trainer(compiled_model(genome, data.info, options), options.batch_size, _largest(folds))
+        for fold in payload["folds"]:
+            record: dict[str, Any] = {"fold": fold, "epochs": []}
+            measures["folds"].append(record)
+            seed = derive_seed(payload["run_seed"], genome.digest, "fold", fold, "repeat", payload["repeat"])
+            train, validation = fold_indices(folds, fold)
+            trainer.reset(seed)
+            set_statistics(trainer.model, data.x[train], data.y[train])
+            if payload.get("load_from"):
+                trainer.load_state(Path(payload["load_from"]) / f"fold{fold}.npz")
+            for epoch in range(payload["from_epoch"], payload["to_epoch"]):
+                scores = _run_epoch(trainer, data, train, validation, derive_seed(seed, "epoch", epoch))
+                record["epochs"].append({"epoch": epoch, **_finite(scores)})
+                if not math.isfinite(scores["loss"]) or not math.isfinite(scores["val_loss"]):
+                    raise JobFailed(
+                        f"diverged: the loss is not finite in fold {fold}, epoch {epoch}", measures
+                    )
+            if payload.get("save_to"):
+                path = Path(payload["save_to"]) / f"fold{fold}.npz"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                trainer.save_state(path)
+                artifacts[f"fold{fold}"] = str(path)
+    finally:
+        forget_models()
+    return {"measures": measures, "artifacts": artifacts}
+
+
+def forget_models() -> None:
+    """Release what Keras keeps of models that are no longer used."""
+    keras.backend.clear_session()
+    gc.collect()
+
+
+def _run_epoch(
+    trainer: Trainer, data: StoredData, train: np.ndarray, validation: np.ndarray, seed: int
+) -> dict[str, float]:
+    start, cpu = time.perf_counter(), time.process_time()
+    loss = trainer.train_epoch(data.x, data.y, train, seed)
+    val_loss, val_metric = score(data.info.task, data.y[validation], trainer.predict(data.x, validation))
+    return {
+        "loss": loss,
+        "val_loss": val_loss,
+        "val_metric": val_metric,
+        "seconds": time.perf_counter() - start,
+        "cpu_seconds": time.process_time() - cpu,
+    }
+
+
+def _finite(scores: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in scores.items()}
+
+
+def _largest(folds: np.ndarray) -> int:
+    return int(len(folds) - np.bincount(folds).min())
+
+
+@lru_cache(maxsize=2)
+def _open_data(directory: str) -> StoredData:
+    return open_data(Path(directory))

@@ -1,0 +1,105 @@
+"""From a genome and a data set to a compiled Keras model that takes the raw data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from gakeras.data import DataInfo, Task
+from gakeras.data.folds import column_statistics
+from gakeras.encoding import Genome, build_model
+from gakeras.fitness.options import TrainingOptions
+
+INPUT_STATISTICS = "standardise"
+TARGET_STATISTICS = "target_scale"
+_EPSILON = 1e-12
+
+LOSSES = {
+    "multiclass": "sparse_categorical_crossentropy",
+    "one_hot": "categorical_crossentropy",
+    "binary": "binary_crossentropy",
+    "regression": "mean_squared_error",
+}
+METRICS = {
+    "multiclass": "sparse_categorical_accuracy",
+    "one_hot": "categorical_accuracy",
+    "binary": "binary_accuracy",
+    "regression": "mean_absolute_error",
+}
+OUTPUT_ACTIVATIONS = {
+    "multiclass": "softmax",
+    "one_hot": "softmax",
+    "binary": "sigmoid",
+    "regression": "linear",
+}
+
+
+def metric_name(task: Task) -> str:
+    """Return the metric that is reported beside the loss: accuracy, or the mean absolute error."""
+    return "accuracy" if task.is_classification else "mean_absolute_error"
+
+
+def score(task: Task, y: np.ndarray, outputs: np.ndarray) -> tuple[float, float]:
+    """Return the mean loss and metric of a network's outputs, by the functions of Keras."""
+    y = y.reshape(outputs.shape) if task.kind in ("binary", "regression") else y
+    loss = keras.losses.get(LOSSES[task.kind])(y, outputs)
+    metric = keras.metrics.get(METRICS[task.kind])(y, outputs)
+    return tuple(float(np.mean(keras.ops.convert_to_numpy(values))) for values in (loss, metric))  # type: ignore[return-value]
+
+
+def compiled_model(genome: Genome, info: DataInfo, options: TrainingOptions) -> keras.Model:
+    """Build and compile the network of a genome for a data set.
+
+    Scaling is part of the model, so it takes data as the user has them. Images are divided
+    by a constant. Statistics of tables, and of regression targets, are weights of frozen
+    batch normalisations, for those can be set for every fold without tracing the model
+    again; `keras.layers.Normalization` turns its statistics into constants of the trace.
+    """
+    inputs: list[keras.Layer] = [_frozen_statistics(INPUT_STATISTICS)]
+    if info.scaling.kind == "divide":
+        inputs = [keras.layers.Rescaling(1.0 / info.scaling.by, name="rescale")]
+    is_regression = not info.task.is_classification
+    model = build_model(
+        genome,
+        info.input_shape,
+        info.task.outputs,
+        output_activation=OUTPUT_ACTIVATIONS[info.task.kind],
+        preprocessing=inputs,
+        postprocessing=[_frozen_statistics(TARGET_STATISTICS)] if is_regression else [],
+    )
+    compile_model(model, info.task, options)
+    return model
+
+
+def compile_model(
+    model: keras.Model, task: Task, options: TrainingOptions, *, metrics: tuple[str, ...] = ()
+) -> None:
+    """Compile a model with the loss of a task and a new optimizer; metrics slow training down."""
+    optimizer = keras.optimizers.get(options.optimizer)
+    if options.learning_rate is not None:
+        optimizer.learning_rate = options.learning_rate
+    model.compile(optimizer=optimizer, loss=LOSSES[task.kind], metrics=list(metrics))
+
+
+def set_statistics(model: keras.Model, x: np.ndarray, y: np.ndarray) -> None:
+    """Set the scaling of tables and of regression targets from the examples a network is trained on."""
+    names = {layer.name for layer in model.layers}
+    if INPUT_STATISTICS in names:
+        mean, variance = column_statistics(x)
+        _set(model.get_layer(INPUT_STATISTICS), mean, variance)
+    if TARGET_STATISTICS in names:  # (z - mean') / sqrt(variance') = z * deviation + mean
+        mean, variance = column_statistics(y)
+        _set(model.get_layer(TARGET_STATISTICS), -mean / np.sqrt(variance), 1.0 / variance)
+
+
+def _frozen_statistics(name: str) -> keras.Layer:
+    return keras.layers.BatchNormalization(
+        center=False, scale=False, epsilon=_EPSILON, trainable=False, name=name
+    )
+
+
+def _set(layer: Any, mean: np.ndarray, variance: np.ndarray) -> None:
+    layer.moving_mean.assign(mean)
+    layer.moving_variance.assign(variance)

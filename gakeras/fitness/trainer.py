@@ -1,0 +1,111 @@
+"""Trains one compiled model again and again, each time as if it were new, without tracing it again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from gakeras.seeding import derive_seed
+
+_TRAIN_ON_BATCH_RESETS = tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 15)
+"""Before Keras 3.15 the loss that `train_on_batch` reports is a running mean."""
+
+_PREDICT_VALUES = 2**20
+"""Examples are predicted in batches of about so many input values, in at most 512 examples."""
+
+
+class Trainer:
+    """A compiled model with the power to forget.
+
+    `reset` gives it fresh weights and a fresh optimizer, all derived from a seed;
+    `train_epoch` derives the order of examples and the dropout from another. So what a
+    training does depends on its seeds alone: neither on what the model was trained on
+    before, nor on how the training is cut into pieces.
+
+    Args:
+        model: Compiled, with a loss and no metrics.
+        batch_size: Examples a step.
+        max_examples: The most examples any training will have: every epoch has as many
+            steps as these need, and every batch one shape, so nothing is traced or
+            compiled twice.
+    """
+
+    def __init__(self, model: keras.Model, batch_size: int, max_examples: int) -> None:
+        self.model = model
+        self.batch_size = min(batch_size, max_examples)
+        self.num_steps = math.ceil(max_examples / self.batch_size)
+        self.predict_size = max(batch_size, min(512, _PREDICT_VALUES // math.prod(model.input_shape[1:])))
+        model.optimizer.build(model.trainable_variables)
+        self._initial = [keras.ops.convert_to_numpy(variable) for variable in self._variables()]
+
+    def reset(self, seed: int) -> None:
+        """Draw new initial weights by the layers' own initializers and forget all training."""
+        for variable, value in zip(self._variables(), self._initial, strict=True):
+            variable.assign(value)
+        for index, layer in enumerate(self.model.layers):
+            if hasattr(layer, "kernel_initializer"):
+                config = layer.kernel_initializer.get_config()
+                seeded = (
+                    {**config, "seed": derive_seed(seed, "kernel", index)} if "seed" in config else config
+                )
+                initializer = type(layer.kernel_initializer).from_config(seeded)
+                layer.kernel.assign(initializer(layer.kernel.shape, dtype=layer.kernel.dtype))
+
+    def train_epoch(self, x: np.ndarray, y: np.ndarray, indices: np.ndarray, seed: int) -> float:
+        """Train for one epoch on the examples at `indices`; return the mean loss meanwhile."""
+        self._seed_dropout(seed)
+        order = np.random.default_rng(seed).permutation(indices)
+        total = 0.0
+        for batch, is_real in _batches(order, self.batch_size, self.num_steps):
+            if not _TRAIN_ON_BATCH_RESETS:
+                self.model.reset_metrics()
+            weights = is_real / is_real.mean()  # so that the loss is the mean over the real examples
+            logs = self.model.train_on_batch(
+                np.asarray(x[batch]), np.asarray(y[batch]), sample_weight=weights, return_dict=True
+            )
+            total += float(logs["loss"]) * float(is_real.sum())
+        return total / len(indices)
+
+    def predict(self, x: np.ndarray, indices: np.ndarray) -> np.ndarray:
+        """Return the outputs for the examples at `indices`, without dropout, shape (n, outputs)."""
+        num_steps = math.ceil(len(indices) / self.predict_size)
+        batches = _batches(indices, self.predict_size, num_steps)
+        outputs = [np.asarray(self.model.predict_on_batch(np.asarray(x[batch]))) for batch, _ in batches]
+        return np.concatenate(outputs)[: len(indices)]
+
+    def save_state(self, path: Path) -> None:
+        """Write weights and optimizer state, whole or not at all."""
+        arrays = {str(i): keras.ops.convert_to_numpy(v) for i, v in enumerate(self._variables())}
+        temporary = path.with_name(f".{path.name}.tmp.npz")
+        np.savez(temporary, **arrays)
+        temporary.rename(path)
+
+    def load_state(self, path: Path) -> None:
+        """Read what `save_state` wrote."""
+        with np.load(path, allow_pickle=False) as arrays:
+            for index, variable in enumerate(self._variables()):
+                variable.assign(arrays[str(index)])
+
+    def _variables(self) -> list[Any]:
+        return [*self.model.weights, *self.model.optimizer.variables]
+
+    def _seed_dropout(self, seed: int) -> None:
+        for index, layer in enumerate(self.model.layers):
+            generator = getattr(layer, "seed_generator", None)
+            if generator is not None:
+                state = np.array([derive_seed(seed, "dropout", index), 0])
+                generator.state.assign(state.astype(keras.ops.convert_to_numpy(generator.state).dtype))
+
+
+def _batches(indices: np.ndarray, batch_size: int, num_steps: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield `num_steps` batches of one size, filled up with repeated examples, and 1.0 where one is real."""
+    filled = np.resize(indices, num_steps * batch_size)
+    is_real = (np.arange(len(filled)) < len(indices)).astype("float32")
+    for start in range(0, len(filled), batch_size):
+        if is_real[start]:
+            yield filled[start : start + batch_size], is_real[start : start + batch_size]

@@ -1,0 +1,62 @@
+"""The unit of work: a job goes out as plain JSON values, a result comes back the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Status = Literal["ok", "error", "died", "timeout", "oversized", "duplicate", "abandoned"]
+"""How work ended.
+
+`ok`; `error` (an exception, or a diverged network); `died` (its process was killed or
+crashed); `timeout`; `oversized` and `duplicate` (turned away before any work);
+`abandoned` (the run stopped first, to be done again on resume).
+"""
+
+
+class JobFailed(Exception):
+    """Raised by a job that came to nothing, with its reason and what was measured until then."""
+
+    def __init__(self, reason: str, measures: Mapping[str, Any] | None = None) -> None:
+        super().__init__(reason)
+        self.measures = dict(measures or {})
+
+
+@dataclass(frozen=True)
+class Job:
+    """One unit of work. Weights and data travel as paths inside `payload`, never as values."""
+
+    id: str
+    kind: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What became of a job: a status with its reason, measures, paths of artifacts, and who did it when.
+
+    `start` and `end` are seconds since the epoch; `cpu_seconds` are the worker's own,
+    over all its threads. A job never raises where it was submitted.
+    """
+
+    job_id: str
+    status: Status
+    reason: str | None = None
+    measures: Mapping[str, Any] = field(default_factory=dict)
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+    attempt: int = 1
+    worker: str = ""
+    host: str = ""
+    start: float = 0.0
+    end: float = 0.0
+    cpu_seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as plain JSON values, in the order of the fields."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> JobResult:
+        """Return the result that `to_json` wrote; fields this version does not know are left out."""
+        return cls(**{name: data[name] for name in cls.__dataclass_fields__ if name in data})

@@ -1,0 +1,111 @@
+"""The journal: an append-only file of JSON lines from which everything about a run is derived."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
+
+from gakeras.errors import InputError, JournalError
+
+SCHEMA_VERSION = 1
+READABLE_VERSIONS = (1,)
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What a journal says: its header, and all later records in order, each with a `type`.
+
+    `intact_bytes` is the length up to the end of the last whole line.
+    """
+
+    header: Record
+    records: tuple[Record, ...]
+    intact_bytes: int
+
+
+def read_journal(path: Path) -> Journal:
+    """Read a journal of any schema version there has been; fields that are not known are kept.
+
+    A last line that was torn off by a crash is left out: it was never durable, so nothing
+    was built on it. Raises `JournalError` with the line's number for damage anywhere else.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise JournalError(f"There is no journal at {path}.") from None
+    lines = data.split(b"\n")
+    torn = lines.pop()
+    records = [_parse(path, number, line) for number, line in enumerate(lines, start=1)]
+    if not records:
+        raise JournalError(f"{path}: the journal is empty, not even its header was written.")
+    header, *rest = records
+    if header.get("type") != "header" or header.get("schema") not in READABLE_VERSIONS:
+        raise JournalError(
+            f"{path}, line 1: expected the header of a journal of schema "
+            f"{' or '.join(map(str, READABLE_VERSIONS))}, received type={header.get('type')!r}, "
+            f"schema={header.get('schema')!r}."
+        )
+    return Journal(header, tuple(rest), len(data) - len(torn))
+
+
+def _parse(path: Path, number: int, line: bytes) -> Record:
+    try:
+        record = json.loads(line, parse_constant=_refuse_constant)
+    except ValueError as error:
+        raise JournalError(f"{path}, line {number}: the line is damaged ({error}).") from error
+    if not isinstance(record, dict):
+        raise JournalError(f"{path}, line {number}: expected a JSON object, received {line[:40]!r}.")
+    return record
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+class JournalWriter:
+    """Appends records to a journal; when `append` returns, they are on disk.
+
+    A context manager that holds the run directory's lock, so that a run has one master.
+    The system releases the lock when the process ends, however it ends.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = FileLock(path.with_suffix(".lock"))
+
+    def __enter__(self) -> Self:
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise InputError(
+                "A run directory has one master at a time.",
+                expected="a run directory that no other process is working in",
+                received=f"run_dir={str(self.path.parent)!r}, which is locked",
+                way_out="Wait for the other process, or end it.",
+            ) from None
+        if self.path.exists():
+            os.truncate(self.path, read_journal(self.path).intact_bytes)
+        self._file = self.path.open("ab")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.close()
+        self._lock.release()
+
+    def append(self, records: Iterable[Record]) -> None:
+        """Write records as one group and make them durable. Raises `ValueError` on NaN or Infinity."""
+        lines = [json.dumps(record, allow_nan=False, separators=(",", ":")) for record in records]
+        if lines:
+            self._file.write(("\n".join(lines) + "\n").encode())
+            self._file.flush()
+            os.fsync(self._file.fileno())

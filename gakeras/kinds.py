@@ -1,0 +1,15 @@
+"""The kinds of job there are, and the functions that do them, in the worker's child process only."""
+
+from __future__ import annotations
+
+KINDS: dict[str, str] = {
+    "evaluate": "gakeras.fitness.evaluation:evaluate",
+    "train": "gakeras.fitness.final:train",
+}
+"""Each function takes a job's payload and returns `{"measures": ..., "artifacts": ...}`."""
+
+
+def warm_up() -> None:
+    """Import what every job needs, before the clock of the first one starts."""
+    import gakeras.fitness.evaluation
+    import gakeras.fitness.final  # noqa: F401

@@ -1,0 +1,132 @@
+"""Between a search and its journal: events become records, and records become the state again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gakeras.config import Settings
+from gakeras.encoding import Genome
+from gakeras.evolution import (
+    Abandoned,
+    Event,
+    Finished,
+    Fitness,
+    Individual,
+    Proposal,
+    SearchState,
+    absorb,
+    absorb_later,
+    discard_worst,
+    replace_generation,
+)
+from gakeras.evolution.loops import Replace
+from gakeras.fitness.objectives import WEIGHTS, objectives
+from gakeras.jobs import JobResult
+from gakeras.journal import Journal, Record
+
+
+def record_of(event: Event, elapsed: float) -> Record:
+    """Return the journal's record of an event; `elapsed` are the seconds of its budget a run has used."""
+    match event:
+        case Proposal():
+            return {
+                "type": "proposed",
+                "number": event.number,
+                "genome": event.genome.to_json(),
+                "parents": list(event.parents),
+                "operators": list(event.operators),
+                "verdict": event.verdict,
+                "reason": event.reason,
+                "elapsed": round(elapsed, 3),
+            }
+        case Finished():
+            return {
+                "type": "finished",
+                "number": event.number,
+                "elapsed": round(elapsed, 3),
+                **event.result.to_json(),
+            }
+        case Abandoned():
+            return {"type": "abandoned", "number": event.number, "elapsed": round(elapsed, 3)}
+
+
+def event_of(record: Record) -> Event | None:
+    """Return the event a record tells of; None for records of another sort."""
+    match record["type"]:
+        case "proposed":
+            return Proposal(
+                record["number"],
+                Genome.from_json(record["genome"]),
+                tuple(record["parents"]),
+                tuple(record["operators"]),
+                record["verdict"],
+                record["reason"],
+            )
+        case "finished":
+            return Finished(record["number"], JobResult.from_json(record))
+        case "abandoned":
+            return Abandoned(record["number"])
+    return None
+
+
+def assess(result: JobResult) -> Fitness | None:
+    """Return the fitness a result stands for; None where the evaluation failed."""
+    return Fitness(objectives(result.measures), WEIGHTS) if result.status == "ok" else None
+
+
+@dataclass
+class Replay:
+    """What a journal comes to: the state of the search, all evaluated individuals, final trainings."""
+
+    state: SearchState = field(default_factory=SearchState)
+    evaluated: list[Individual] = field(default_factory=list)
+    statuses: dict[str, int] = field(default_factory=dict)
+    trainings: list[Mapping[str, Any]] = field(default_factory=list)
+    elapsed: float = 0.0
+
+
+def replay(journal: Journal, settings: Settings) -> Replay:
+    """Rebuild a search from its journal, by the same functions that a running search uses."""
+    past = Replay()
+    for record in journal.records:
+        past.elapsed = max(past.elapsed, record.get("elapsed", 0.0))
+        event = event_of(record)
+        if isinstance(event, Proposal):
+            past.state.add_proposal(event)
+            if event.verdict:
+                past.statuses[event.verdict] = past.statuses.get(event.verdict, 0) + 1
+        elif isinstance(event, Finished):
+            _count(past, event)
+            _settle(past.state, event, settings)
+        elif record["type"] == "trained":
+            past.trainings.append(record)
+    return past
+
+
+def replacement(settings: Settings) -> Replace:
+    """Return how newcomers enter the population under a run's algorithm."""
+    if settings.algorithm == "generational":
+        return replace_generation(settings.population_size, settings.num_elite)
+    return discard_worst(settings.population_size)
+
+
+def _settle(state: SearchState, event: Finished, settings: Settings) -> None:
+    replace = replacement(settings)
+    if settings.algorithm == "generational":
+        size = settings.population_size
+        absorb_later(state, event, assess=assess, replace=replace, generation_size=size)
+    else:
+        absorb(state, event, assess=assess, replace=replace)
+
+
+def _count(past: Replay, event: Finished) -> None:
+    status = event.result.status
+    past.statuses[status] = past.statuses.get(status, 0) + 1
+    fitness = assess(event.result)
+    if fitness is not None:
+        proposal = past.state.in_flight[event.number]
+        past.evaluated.append(
+            Individual(event.number, proposal.genome, fitness, event.result.measures, proposal.parents)
+        )

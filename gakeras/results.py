@@ -1,0 +1,250 @@
+"""What a search gives back: the best individuals, and the way to trained, saved models."""
+
+from __future__ import annotations
+
+import html
+import shutil
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gakeras.config import Settings
+from gakeras.data import Arrays, arrays_digest, check_arrays, store_arrays
+from gakeras.dispatch import Dispatcher
+from gakeras.encoding import Genome
+from gakeras.errors import InputError, RunError
+from gakeras.evolution import Individual
+from gakeras.evolution.hall_of_fame import hall_of_fame
+from gakeras.executors import ExecutorChoice, choose_executor
+from gakeras.finals import FinalTraining, TrainingSummary, find_done, summarise, train_all
+from gakeras.fitness.objectives import fold_losses, fold_metrics, spread
+from gakeras.fitness.options import TrainingOptions
+from gakeras.journal import JournalWriter, read_journal
+from gakeras.progress import Progress
+from gakeras.replay import Replay, replay
+from gakeras.run import RunDirectory
+from gakeras.supervision import child_options
+
+
+class SearchResult:
+    """A search as its run directory has it, finished or not.
+
+    Attributes:
+        run: The run directory.
+        settings: The settings it was started with.
+        stop_reason: Why the search ended, in words.
+        was_interrupted: Whether that was Ctrl-C.
+
+    Everything is read from the journal when the result is made; trainings are done by a
+    worker, never in the caller's process.
+    """
+
+    COLUMNS = ("id", "loss", "metric", "parameters", "MFLOPs", "genome")
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        stop_reason: str = "",
+        *,
+        was_interrupted: bool = False,
+        executor: ExecutorChoice | None = None,
+        progress: bool = True,
+    ) -> None:
+        self.run, self.stop_reason, self.was_interrupted = run, stop_reason, was_interrupted
+        self.settings: Settings = run.settings
+        self._executor, self._progress = executor, progress
+        self._past: Replay = self._read()
+
+    @property
+    def best(self) -> Individual:
+        """The individual with the best fitness of all that were evaluated."""
+        return self.leaderboard(1)[0]
+
+    @property
+    def num_evaluations(self) -> int:
+        """How many evaluations ended, whether well or not."""
+        return self._past.state.num_evaluated
+
+    @property
+    def seconds(self) -> float:
+        """Seconds the search has taken, over all its sessions."""
+        return self._past.elapsed
+
+    @property
+    def statuses(self) -> dict[str, int]:
+        """How many proposals ended how; duplicate and oversized ones were not evaluated."""
+        return dict(self._past.statuses)
+
+    def leaderboard(self, n: int = 10) -> list[Individual]:
+        """Return the best `n` individuals, best first, no two with equal genomes.
+
+        Raises:
+            RunError: No evaluation succeeded.
+        """
+        best = hall_of_fame(self._past.evaluated, n)
+        if not best:
+            reason = self._past.state.last_failure or self.stop_reason or "nothing was evaluated"
+            raise RunError(f"There is no individual: no evaluation succeeded ({reason}).")
+        return best
+
+    def train_best(
+        self,
+        x: Any = None,
+        y: Any = None,
+        *,
+        x_test: Any = None,
+        y_test: Any = None,
+        epochs: int = 20,
+        batch_size: int = 128,
+        optimizer: str = "rmsprop",
+        learning_rate: float | None = None,
+        repeats: int = 1,
+    ) -> TrainingSummary:
+        """Train the best network from scratch on whole training data, `repeats` times.
+
+        Args:
+            x, y: Training data; by default those of the search.
+            x_test, y_test: Test data; by default those of the search.
+            epochs, batch_size, optimizer, learning_rate: The training; the defaults are the
+                paper's 20 epochs of RMSprop.
+            repeats: Trainings, each from other initial weights.
+
+        Returns:
+            A summary with `avg`, `std`, `min` and `max` of the metric over the repeats, as
+            the paper's Tables 1 and 4. The model of the first repeat is kept, whatever its
+            test score, for choosing one by it would make the score a lie.
+        """
+        options = TrainingOptions(epochs, batch_size, optimizer, learning_rate)  # type: ignore[arg-type]
+        if x is None:
+            return self._train([("best", self.best.genome)], options, repeats, self.run.data)[0]
+        arrays = Arrays(np.asarray(x), np.asarray(y), *_optional_arrays(x_test, y_test))
+        data_dir = self.run.models / f"data-{arrays_digest(arrays)[:12]}"
+        store_arrays(arrays, check_arrays(arrays, task=self.settings.task, num_folds=2), data_dir)
+        return self._train([("best", self.best.genome)], options, repeats, data_dir)[0]
+
+    def train_final(self) -> list[TrainingSummary]:
+        """Train the best network and the config's baselines, all in the same way, as its `[final]` says.
+
+        Returns one summary a network, the best one's first. What an earlier call has
+        finished is not trained again.
+        """
+        networks = [("best", self.best.genome)]
+        networks += [(name, self.settings.network(name)) for name in self.settings.final.baselines]
+        final = self.settings.final
+        return self._train(networks, final.training, final.repeats, self.run.data)
+
+    def save(self, path: str | Path) -> Path:
+        """Save the best network, trained as the settings' `final` says, as a plain `.keras` file.
+
+        It takes raw data, loads with Keras alone, and is the model of the first repeat.
+        """
+        path = Path(path)
+        if path.suffix != ".keras":
+            raise InputError(
+                "Keras saves to `.keras` files.", expected="a path ending in .keras", received=str(path)
+            )
+        networks, final = [("best", self.best.genome)], self.settings.final
+        summary = self._train(networks, final.training, final.repeats, self.run.data)[0]
+        assert summary.model_path is not None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copyfile(summary.model_path, path))
+
+    def _train(
+        self, networks: Sequence[tuple[str, Genome]], options: TrainingOptions, repeats: int, data_dir: Path
+    ) -> list[TrainingSummary]:
+        trainings = [
+            FinalTraining(
+                name,
+                genome,
+                options,
+                repeat,
+                self.settings.seed,
+                data_dir,
+                save_to=self._model_path(genome, options, data_dir)
+                if (name, repeat) == ("best", 0)
+                else None,
+            )
+            for repeat in range(repeats)
+            for name, genome in networks
+        ]
+        choice = self._executor if self._executor is not None else self.settings.workers.executor
+        factory = choose_executor(choice, self.settings.workers.workers)
+        results = find_done(trainings, self._past.trainings)
+        missing = [training for training in trainings if training not in results]
+        if missing:
+            with (
+                JournalWriter(self.run.journal) as journal,
+                Dispatcher(factory, child_options(self.run, self.settings)) as dispatcher,
+                Progress("final trainings", total=len(missing), show=self._progress) as progress,
+            ):
+                for number, (training, result) in enumerate(train_all(missing, dispatcher, journal), start=1):
+                    results[training] = result
+                    progress.update(number, running=min(dispatcher.num_in_flight, factory.slots))
+            self._past = self._read()
+        return summarise([(training, results[training]) for training in trainings])
+
+    def _model_path(self, genome: Genome, options: TrainingOptions, data_dir: Path) -> Path:
+        name = f"{genome.digest}-{options.optimizer}-{options.epochs}"
+        folder = self.run.models if data_dir == self.run.data else self.run.models / data_dir.name
+        return folder / f"{name}.keras"
+
+    def _read(self) -> Replay:
+        return replay(read_journal(self.run.journal), self.settings)
+
+    def __repr__(self) -> str:
+        lines = [f"SearchResult in {self.run.root}", f"  {self._headline()}"]
+        if self._past.evaluated:
+            best = self.best
+            lines.append(f"  best: individual {best.id}, {_scores(best)}, {_size(best)}")
+            lines += [f"    {block}" for block in best.genome.blocks]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells) + "</tr>"
+            for cells in self.rows(5)
+        )
+        head = "".join(f"<th>{name}</th>" for name in self.COLUMNS)
+        return (
+            f"<p><b>Search</b> in <code>{html.escape(str(self.run.root))}</code><br>"
+            f"{html.escape(self._headline())}</p>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
+
+    def _headline(self) -> str:
+        statuses = ", ".join(f"{count} {status}" for status, count in sorted(self._past.statuses.items()))
+        reason = f"; {self.stop_reason}" if self.stop_reason else ""
+        return f"{self.num_evaluations} evaluations in {self.seconds:.0f} s ({statuses}){reason}"
+
+    def rows(self, n: int) -> list[tuple[Any, ...]]:
+        """Return the leaderboard as rows of the `COLUMNS`, formatted."""
+        return [
+            (
+                individual.id,
+                f"{individual.loss:.4f}",
+                f"{statistics.fmean(fold_metrics(individual.measures)):.4f}",
+                f"{individual.parameters:,}",
+                f"{individual.flops / 1e6:.2f}",
+                "; ".join(map(str, individual.genome.blocks)),
+            )
+            for individual in (self.leaderboard(n) if self._past.evaluated else [])
+        ]
+
+
+def _optional_arrays(*arrays: Any) -> list[np.ndarray | None]:
+    return [None if array is None else np.asarray(array) for array in arrays]
+
+
+def _size(individual: Individual) -> str:
+    return f"{individual.parameters:,} parameters, {individual.flops / 1e6:.2f} MFLOPs"
+
+
+def _scores(individual: Individual) -> str:
+    losses, metrics = fold_losses(individual.measures), fold_metrics(individual.measures)
+    return (
+        f"validation loss {individual.loss:.4f} +- {spread(losses):.4f}, "
+        f"metric {statistics.fmean(metrics):.4f} +- {spread(metrics):.4f} over {len(losses)} folds"
+    )

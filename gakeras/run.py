@@ -1,0 +1,156 @@
+"""A run on disk: what is in its directory, and how it gets there before any work starts."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from gakeras.config import Settings, settings_from
+from gakeras.data import Arrays, DataInfo, assign_folds, check_arrays, folds_digest, open_data, store_arrays
+from gakeras.errors import InputError, JournalError
+from gakeras.journal import SCHEMA_VERSION, JournalWriter, Record, read_journal
+from gakeras.seeding import derive_seed
+
+_OUR_FILES = {"journal.jsonl", "journal.lock", "data", "folds.npy", ".folds.tmp.npy", "models", "workers"}
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The files of a run. It owns copies of its data, so resuming needs nothing but the directory."""
+
+    root: Path
+
+    @property
+    def journal(self) -> Path:
+        """The journal, from which everything else is derived."""
+        return self.root / "journal.jsonl"
+
+    @property
+    def data(self) -> Path:
+        """The run's copy of its data."""
+        return self.root / "data"
+
+    @property
+    def folds(self) -> Path:
+        """The fold in which each training example is held out."""
+        return self.root / "folds.npy"
+
+    @property
+    def models(self) -> Path:
+        """Models that were trained in the end."""
+        return self.root / "models"
+
+    @property
+    def logs(self) -> Path:
+        """What the workers' processes printed."""
+        return self.root / "workers"
+
+    def header(self) -> Record:
+        """Return the journal's header."""
+        return read_journal(self.journal).header
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings the run was started with."""
+        return settings_from(self.header()["settings"], origin=str(self.journal))
+
+    @cached_property
+    def info(self) -> DataInfo:
+        """What the run's data are."""
+        return open_data(self.data).info
+
+
+def create_run(root: Path, settings: Settings, arrays: Arrays) -> RunDirectory:
+    """Check the data and the space, and set up a run directory that holds everything a run needs.
+
+    Raises:
+        InputError: The data or the space are impossible, or the directory cannot be used:
+            it is not writable, holds other files, or holds a run already.
+    """
+    task = check_arrays(arrays, task=settings.task, num_folds=settings.num_folds)
+    settings.space.check_input(arrays.x.shape[1:])
+    run = RunDirectory(root.absolute())
+    _claim(run)
+    with JournalWriter(run.journal) as journal:
+        info = store_arrays(arrays, task, run.data)
+        folds = assign_folds(
+            open_data(run.data).y, task, settings.num_folds, derive_seed(settings.seed, "folds")
+        )
+        temporary = run.folds.with_name(".folds.tmp.npy")
+        np.save(temporary, folds)
+        temporary.rename(run.folds)
+        journal.append([_header(settings, info, folds)])
+    return run
+
+
+def open_run(root: Path) -> RunDirectory:
+    """Return the run in a directory. Raises `InputError` where there is none."""
+    run = RunDirectory(root.absolute())
+    if not run.journal.exists():
+        raise InputError(
+            "A run is a directory with a journal.",
+            expected=f"the file {run.journal}",
+            received="no such file",
+            way_out="Start a run there with `gakeras search --run-dir`.",
+        )
+    if run.header()["fold_digest"] != folds_digest(np.load(run.folds, allow_pickle=False)):
+        raise JournalError(f"{run.folds}: these are not the folds the run was started with.")
+    return run
+
+
+def _claim(run: RunDirectory) -> None:
+    try:
+        run.root.mkdir(parents=True, exist_ok=True)
+        present = {path.name for path in run.root.iterdir()}
+    except OSError as error:
+        raise InputError(
+            "A run needs a directory it can write to.",
+            expected="a writable run_dir",
+            received=f"{run.root}: {error.strerror}",
+        ) from None
+    if run.journal.exists() and run.journal.stat().st_size > 0:
+        raise InputError(
+            "A new run needs a directory of its own.",
+            expected="a run_dir without a run",
+            received=f"{run.root}, which holds one",
+            way_out="Go on with it by `gakeras resume`, or choose another directory.",
+        )
+    if present - _OUR_FILES:
+        raise InputError(
+            "A new run needs a directory of its own.",
+            expected="an empty or new run_dir",
+            received=f"{run.root}, which holds {', '.join(sorted(present - _OUR_FILES)[:5])}",
+        )
+    if not os.access(run.root, os.W_OK):
+        raise InputError(
+            "A run needs a directory it can write to.",
+            expected="a writable run_dir",
+            received=f"{run.root}, which is not",
+        )
+
+
+def _header(settings: Settings, info: DataInfo, folds: np.ndarray) -> Record:
+    libraries = ("gakeras", "keras", settings.backend, "numpy", "scikit-learn", "deap")
+    return {
+        "type": "header",
+        "schema": SCHEMA_VERSION,
+        "kind": "search",
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in libraries},
+        "settings": settings.to_json(),
+        "data": info.to_json(),
+        "data_digest": info.digest,
+        "fold_digest": folds_digest(folds),
+    }
+
+
+def _version(library: str) -> str | None:
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,219 @@
+"""The parent's side of a child process: start it, give it jobs, kill it at the timeout, start it again.
+
+Each thread that calls `run_job` owns one child, warm across jobs. This makes every
+executor alike: whichever thread, rank or process it runs a job in, a job that crashes,
+hangs or eats all memory ends a child, never the worker.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import queue
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gakeras.jobs import JobResult
+
+
+@dataclass(frozen=True)
+class ChildOptions:
+    """How children are run.
+
+    `owner` names the run they belong to. `module` holds the job kinds. `environment` is set
+    before the child's first import. A child is restarted after `max_jobs` jobs, if given,
+    and ends by itself after `idle_seconds` without one.
+    """
+
+    owner: str
+    log_dir: str
+    module: str = "gakeras.kinds"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    max_jobs: int | None = None
+    start_seconds: float = 300.0
+    idle_seconds: float = 600.0
+
+
+def keras_environment(backend: str, threads: int) -> dict[str, str]:
+    """Return the environment that fixes a child's Keras backend and its number of threads.
+
+    Set before any import, for threads cannot be changed later; one thread a worker is
+    fastest when there is a worker for every core, and float results depend on the number.
+    """
+    eigen = "true" if threads > 1 else "false"
+    number = str(threads)
+    return {
+        "KERAS_BACKEND": backend,
+        "TF_NUM_INTRAOP_THREADS": number,
+        "TF_NUM_INTEROP_THREADS": number,
+        "OMP_NUM_THREADS": number,
+        "OPENBLAS_NUM_THREADS": number,
+        "MKL_NUM_THREADS": number,
+        "NPROC": number,  # jaxlib sizes its CPU thread pool by it
+        "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen={eigen}".strip(),
+        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+    }
+
+
+def run_job(
+    job: Mapping[str, Any], options: Mapping[str, Any], timeout_seconds: float | None
+) -> dict[str, Any]:
+    """Do a job in this thread's child and return its `JobResult` as JSON values. Never raises.
+
+    Args:
+        job: A `Job` as JSON values.
+        options: `ChildOptions` as JSON values.
+        timeout_seconds: Longest time for the job itself; starting the child is not counted.
+    """
+    wanted = ChildOptions(**options)
+    child: _Child | None = getattr(_this_thread, "child", None)
+    if child is None or child.options != wanted or not child.is_alive or child.is_worn_out:
+        if child is not None:
+            child.close()
+        child = _this_thread.child = _Child(wanted)
+    return child.run(job, timeout_seconds).to_json()
+
+
+def stop_children(owner: str) -> None:
+    """Kill every child of a run in this process; jobs they were at end as `died`, later ones are refused."""
+    with _lock:
+        _stopped.add(owner)
+        children = [child for child in _children if child.options.owner == owner]
+    for child in children:
+        child.close()
+
+
+def allow_children(owner: str) -> None:
+    """Let a run that was stopped in this process start children again."""
+    with _lock:
+        _stopped.discard(owner)
+
+
+_this_thread = threading.local()
+_lock = threading.Lock()
+_children: set[_Child] = set()
+_stopped: set[str] = set()
+
+
+class _Child:
+    def __init__(self, options: ChildOptions) -> None:
+        self.options = options
+        self.num_jobs = 0
+        self.lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self.process: subprocess.Popen[str] | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def is_worn_out(self) -> bool:
+        return self.options.max_jobs is not None and self.num_jobs >= self.options.max_jobs
+
+    def run(self, job: Mapping[str, Any], timeout_seconds: float | None) -> JobResult:
+        start = time.time()
+        failure = self._start() if self.process is None else None
+        if failure is None:
+            self.num_jobs += 1
+            start = time.time()
+            self._send(job)
+            reply = self._receive(timeout_seconds)
+            if isinstance(reply, dict):
+                return _result(job, **reply)
+            failure = reply
+        status, reason = failure
+        self.close()
+        return _result(job, status=status, reason=reason, start=start, end=time.time())
+
+    def _start(self) -> tuple[str, str] | None:
+        log = Path(self.options.log_dir) / f"{socket.gethostname()}-{threading.current_thread().name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        arguments = [self.options.module, str(self.options.idle_seconds)]
+        with _lock:
+            if self.options.owner in _stopped:
+                return "died", "the run was stopped"
+            with log.open("ab") as stderr:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "gakeras.workers.child", *arguments],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=stderr,
+                    text=True,
+                    env=_environment(self.options),
+                    start_new_session=True,  # Ctrl-C in the terminal is the master's alone
+                )
+            _children.add(self)
+        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        reply = self._receive(self.options.start_seconds)
+        if isinstance(reply, dict):
+            return None
+        status, reason = reply
+        if self.options.owner in _stopped:
+            return status, reason
+        return "error", f"the worker process did not start, its log is {log} ({status}: {reason})"
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.lines.put(line)
+        self.lines.put(None)
+
+    def _send(self, job: Mapping[str, Any]) -> None:
+        assert self.process is not None and self.process.stdin is not None
+        with suppress(BrokenPipeError):  # its end is noticed when it is read from
+            self.process.stdin.write(json.dumps(job) + "\n")
+            self.process.stdin.flush()
+
+    def _receive(self, timeout_seconds: float | None) -> dict[str, Any] | tuple[str, str]:
+        try:
+            line = self.lines.get(timeout=timeout_seconds)
+        except queue.Empty:
+            return "timeout", f"stopped after {timeout_seconds:g} seconds"
+        if line is None:
+            return "died", f"the worker process ended, exit status {self._exit_status()}"
+        try:
+            reply: dict[str, Any] = json.loads(line)
+        except json.JSONDecodeError:  # something printed before the child took its output away
+            return self._receive(timeout_seconds)
+        return reply
+
+    def _exit_status(self) -> int | None:
+        assert self.process is not None
+        with suppress(subprocess.TimeoutExpired):
+            return self.process.wait(timeout=10)
+        return None
+
+    def close(self) -> None:
+        """Kill the process and forget it."""
+        with _lock:
+            _children.discard(self)
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
+def _environment(options: ChildOptions) -> dict[str, str]:
+    package_root = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **options.environment}
+
+
+def _result(job: Mapping[str, Any], **answer: Any) -> JobResult:
+    memory = answer.pop("memory_bytes", None)
+    measures = dict(answer.pop("measures", {})) | ({} if memory is None else {"memory_bytes": memory})
+    worker = f"{multiprocessing.current_process().name}/{threading.current_thread().name}"
+    return JobResult(job_id=job["id"], worker=worker, host=socket.gethostname(), measures=measures, **answer)
+
+
+def options_to_json(options: ChildOptions) -> dict[str, Any]:
+    """Return the options as plain JSON values, as `run_job` takes them."""
+    return asdict(options)
