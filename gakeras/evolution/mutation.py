@@ -24,8 +24,9 @@ def mutate(
 
     The operator is drawn in proportion to its probability among those that apply:
     addLayer needs a part below its cap, delLayer a part of at least two blocks, so no
-    part is ever emptied. Gaussian steps are DEAP's `mutGaussian`, which draws from
-    Python's global generator (see `gakeras.seeding.isolated`); everything else from `rng`.
+    part is ever emptied. Where none applies, it is mutateLayer. Gaussian steps are DEAP's
+    `mutGaussian`, which draws from Python's global generator (see
+    `gakeras.seeding.isolated`); everything else is drawn from `rng`.
     """
     operators = {
         "mutateLayer": variation.mutate_layer if genome.blocks else 0.0,

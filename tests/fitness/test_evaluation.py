@@ -1,0 +1,174 @@
+"""Laws of the evaluation job: its scores depend on what the payload says, and on nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from small_jobs import DENSE, GENOMES, KINDS, arrays_of, payload_of, scores_of, store
+
+from gakeras.data import fold_indices
+from gakeras.encoding import Genome, genome_cost
+from gakeras.fitness.evaluation import evaluate
+from gakeras.fitness.trainer import Trainer
+from gakeras.jobs import JobFailed
+from gakeras.kinds import KINDS as JOB_KINDS
+from gakeras.workers.child import answer
+
+
+class Whole(NamedTuple):
+    """An evaluation of all folds in one go, and what it answered."""
+
+    payload: dict[str, Any]
+    answer: dict[str, Any]
+
+    def again(self, **changes: Any) -> dict[int, list[dict[str, Any]]]:
+        return scores_of(evaluate(self.payload | changes))
+
+    @property
+    def scores(self) -> dict[int, list[dict[str, Any]]]:
+        return scores_of(self.answer)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def stored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict]:
+    return request.param, store(arrays_of(request.param), tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(scope="module", params=["adam", "rmsprop"])
+def whole(request: pytest.FixtureRequest, stored: tuple[str, dict]) -> Whole:
+    kind, places = stored
+    payload = payload_of(
+        GENOMES[kind],
+        places,
+        folds=[0, 1, 2],
+        to_epoch=6,
+        training={"epochs": 6, "batch_size": 8, "optimizer": request.param},
+    )
+    return Whole(payload, evaluate(payload))
+
+
+def test_a_fold_evaluated_alone_scores_exactly_as_within_the_sequence(whole: Whole) -> None:
+    assert whole.again(folds=[2]) == {2: whole.scores[2]}
+
+
+def test_epochs_0_to_3_and_then_3_to_6_equal_0_to_6_exactly(whole: Whole, tmp_path: Path) -> None:
+    first = whole.again(to_epoch=3, save_to=str(tmp_path))
+    # Read back in another order, by a model that has trained something else in between.
+    second = whole.again(from_epoch=3, folds=[2, 0, 1], load_from=str(tmp_path))
+    assert {fold: first[fold] + second[fold] for fold in first} == whole.scores
+
+
+def test_checkpoints_are_artifacts_one_for_each_fold(whole: Whole, tmp_path: Path) -> None:
+    saved = evaluate(whole.payload | {"folds": [2, 0], "to_epoch": 1, "save_to": str(tmp_path / "new")})
+    assert saved["artifacts"] == {f"fold{fold}": str(tmp_path / f"new/fold{fold}.npz") for fold in (0, 2)}
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"fold0.npz", "fold2.npz"}
+    assert whole.answer["artifacts"] == {}
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return store(arrays_of("table"), tmp_path_factory.mktemp("plain"))
+
+
+def test_the_same_payload_gives_the_same_numbers_whatever_was_evaluated_in_between(table: dict) -> None:
+    payload = payload_of(DENSE, table)
+    first = scores_of(evaluate(payload))
+    evaluate(payload_of(Genome.parse("dense #5 dropout=0.2 activation=relu"), table, folds=[1]))
+    np.random.seed(1)
+    assert scores_of(evaluate(payload)) == first
+
+
+@pytest.mark.parametrize("change", [{"run_seed": 12}, {"repeat": 1}], ids=["run seed", "repeat"])
+def test_another_seed_gives_other_numbers(change: dict[str, int], table: dict) -> None:
+    first, other = (scores_of(evaluate(payload_of(DENSE, table, **changes))) for changes in ({}, change))
+    assert all(a["loss"] != b["loss"] for a, b in zip(first[0], other[0], strict=True))
+
+
+def test_every_fold_and_epoch_has_other_random_numbers(
+    table: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: list[int] = []
+    reset, train_epoch = Trainer.reset, Trainer.train_epoch
+    monkeypatch.setattr(Trainer, "reset", lambda self, seed: seeds.append(seed) or reset(self, seed))
+    monkeypatch.setattr(
+        Trainer, "train_epoch", lambda self, *args: seeds.append(args[-1]) or train_epoch(self, *args)
+    )
+    evaluate(payload_of(DENSE, table, folds=[0, 1]))
+    assert len(seeds) == len(set(seeds)) == 6  # two folds of two epochs, and the weights they start from
+
+
+@pytest.mark.parametrize("kind", ["table", "regression"])
+def test_training_knows_nothing_of_what_it_is_validated_on(kind: str, tmp_path: Path) -> None:
+    arrays = arrays_of(kind)
+    places = store(arrays, tmp_path / "first")
+    _, validation = fold_indices(np.load(places["folds_file"]), 1)
+    x, y = arrays.x.copy(), arrays.y.copy()
+    x[validation] = 50 - 3 * x[validation]
+    if kind == "regression":
+        y[validation] *= 100
+    changed = store(dataclasses.replace(arrays, x=x, y=y), tmp_path / "second")
+    np.testing.assert_array_equal(np.load(places["folds_file"]), np.load(changed["folds_file"]))
+    first, second = (
+        scores_of(evaluate(payload_of(DENSE, place, folds=[1])))[1] for place in (places, changed)
+    )
+    assert [epoch["loss"] for epoch in first] == [epoch["loss"] for epoch in second]
+    assert all(a["val_loss"] != b["val_loss"] for a, b in zip(first, second, strict=True))
+
+
+def test_the_measures_are_plain_json_and_name_cost_and_every_epoch(table: dict) -> None:
+    measures = evaluate(payload_of(DENSE, table, folds=[2, 0], from_epoch=3, to_epoch=5))["measures"]
+    assert json.loads(json.dumps(measures, allow_nan=False)) == measures
+    cost = genome_cost(DENSE, (4,), 3)
+    assert (measures["parameters"], measures["flops"]) == (cost.parameters, cost.flops)
+    assert [fold["fold"] for fold in measures["folds"]] == [2, 0]
+    for fold in measures["folds"]:
+        assert [epoch["epoch"] for epoch in fold["epochs"]] == [3, 4]
+        for epoch in fold["epochs"]:
+            assert set(epoch) == {"epoch", "loss", "val_loss", "val_metric", "seconds", "cpu_seconds"}
+            assert epoch["seconds"] > 0 and 0 <= epoch["val_metric"] <= 1
+
+
+def test_targets_around_1000_are_learned_better_than_by_their_mean_in_a_few_epochs(tmp_path: Path) -> None:
+    x = np.random.default_rng(1).normal(size=(240, 3)) * [1, 1e-3, 1e5] - 400
+    y = 1000 + 4 * x[:, 0] - 5e-5 * x[:, 2]
+    places = store(dataclasses.replace(arrays_of("regression"), x=x, y=y, x_test=None, y_test=None), tmp_path)
+    genome = Genome.parse("dense #16 dropout=0.0 activation=tanh")
+    (epochs,) = scores_of(evaluate(payload_of(genome, places, to_epoch=5))).values()
+    assert epochs[0]["val_loss"] < 3 * y.var()
+    assert epochs[-1]["val_loss"] < y.var() / 2
+    assert epochs[-1]["val_metric"] < np.abs(y - y.mean()).mean()
+
+
+LINEAR = Genome.parse("dense #8 dropout=0.0 activation=linear\ndense #8 dropout=0.0 activation=linear")
+
+
+def test_a_diverged_network_is_an_error_with_a_reason_and_measures_that_json_can_hold(
+    tmp_path: Path,
+) -> None:
+    places = store(arrays_of("regression"), tmp_path)
+    options = {"epochs": 3, "batch_size": 8, "optimizer": "sgd", "learning_rate": 1e20}
+    payload = payload_of(LINEAR, places, folds=[1, 0], to_epoch=3, training=options)
+    with pytest.raises(JobFailed, match="diverged: the loss is not finite in fold 1, epoch 0"):
+        evaluate(payload)
+    reply = json.loads(json.dumps(answer({"kind": "evaluate", "payload": payload}, JOB_KINDS), allow_nan=False))
+    assert reply["status"] == "error" and "fold 1, epoch 0" in reply["reason"]
+    assert reply["artifacts"] == {}
+    (fold,) = reply["measures"]["folds"]
+    assert reply["measures"]["parameters"] > 0 and fold["fold"] == 1
+    assert fold["epochs"][0]["val_loss"] is None and fold["epochs"][0]["val_metric"] is None
+
+
+def test_what_was_measured_before_a_network_diverged_is_kept(
+    table: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([0.5, 0.4, 0.3, float("nan")])
+    monkeypatch.setattr(Trainer, "train_epoch", lambda *_: next(losses))
+    with pytest.raises(JobFailed, match="fold 1, epoch 1") as caught:
+        evaluate(payload_of(DENSE, table, folds=[0, 1]))
+    folds = caught.value.measures["folds"]
+    assert [[epoch["loss"] for epoch in fold["epochs"]] for fold in folds] == [[0.5, 0.4], [0.3, None]]
