@@ -7,6 +7,7 @@ Executors may break; hence callers hold a factory and open another one.
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -25,13 +26,11 @@ ExecutorChoice = str | Executor | Callable[[], Executor]
 class DebugExecutor(Executor):
     """Does every job at once, in this process and thread: for a debugger. No timeout, no protection."""
 
-    def __init__(self, kinds: dict[str, str]) -> None:
-        self.kinds = kinds
-
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Do the job of a `run_job` call now; return a future that is done."""
-        job = args[0]
-        result = {"job_id": job["id"], **answer(job, self.kinds)}
+        job, options, *_ = args
+        kinds = importlib.import_module(options["module"]).KINDS
+        result = {"job_id": job["id"], **answer(job, kinds)}
         result.pop("memory_bytes")
         future: Future[Any] = Future()
         future.set_result(result)
@@ -86,9 +85,7 @@ def choose_executor(choice: ExecutorChoice = "process", workers: int | None = No
     if choice == "serial":
         return ExecutorFactory(lambda: ThreadPoolExecutor(1, thread_name_prefix="worker"), 1)
     if choice == "debug":
-        from gakeras.kinds import KINDS
-
-        return ExecutorFactory(lambda: DebugExecutor(KINDS), 1)
+        return ExecutorFactory(DebugExecutor, 1)
     raise InputError(
         "There is no such executor.",
         expected=f"one of {', '.join(EXECUTORS)}, or a concurrent.futures.Executor",

@@ -53,10 +53,12 @@ def answer(request: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, An
     try:
         answer |= _resolve(kinds[request["kind"]])(request["payload"])
         json.dumps(answer, allow_nan=False)
+    except KeyboardInterrupt:  # in debug mode the user's; a child ignores the signal
+        raise
     except BaseException as error:  # a job must not end the worker, not even by sys.exit
         traceback.print_exc()
         reason = str(error) if isinstance(error, JobFailed) else f"{type(error).__name__}: {error}"
-        measures = error.measures if isinstance(error, JobFailed) else {}
+        measures = _measured_by(error)
         answer |= {"status": "error", "reason": reason[:2000], "measures": measures, "artifacts": {}}
     return answer | {
         "start": start,
@@ -64,6 +66,16 @@ def answer(request: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, An
         "cpu_seconds": time.process_time() - cpu,
         "memory_bytes": _resident_bytes(),
     }
+
+
+def _measured_by(error: BaseException) -> Mapping[str, Any]:
+    """Return what a job had measured when it gave up; nothing where that is not plain JSON."""
+    measures = error.measures if isinstance(error, JobFailed) else {}
+    try:
+        json.dumps(measures, allow_nan=False)
+    except (TypeError, ValueError):
+        return {}
+    return measures
 
 
 def _resolve(path: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:

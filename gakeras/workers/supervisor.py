@@ -159,18 +159,22 @@ class _Child:
         status, reason = reply
         if self.options.owner in _stopped:
             return status, reason
-        return "error", f"the worker process did not start, its log is {log} ({status}: {reason})"
+        if status == "died" and (self._exit_status() or 0) >= 0:
+            status = "error"  # it ended by itself, as where an import fails: not worth another attempt
+        return status, f"the worker process did not start, its log is {log} ({reason})"
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            self.lines.put(line)
+        with process.stdout as replies:
+            for line in replies:
+                self.lines.put(line)
         self.lines.put(None)
 
     def _send(self, job: Mapping[str, Any]) -> None:
         assert self.process is not None and self.process.stdin is not None
-        with suppress(BrokenPipeError):  # its end is noticed when it is read from
-            self.process.stdin.write(json.dumps(job) + "\n")
+        request = json.dumps(job) + "\n"
+        with suppress(BrokenPipeError, ValueError):  # gone, or closed: noticed when it is read from
+            self.process.stdin.write(request)
             self.process.stdin.flush()
 
     def _receive(self, timeout_seconds: float | None) -> dict[str, Any] | tuple[str, str]:
@@ -199,6 +203,9 @@ class _Child:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+            assert self.process.stdin is not None
+            with suppress(BrokenPipeError):  # half a request may be waiting to be written
+                self.process.stdin.close()
 
 
 def _environment(options: ChildOptions) -> dict[str, str]:

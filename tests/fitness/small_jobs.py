@@ -22,7 +22,6 @@ CONV = Genome.parse("""
 DENSE = Genome.parse("dense #8 dropout=0.3 activation=relu\ndense #8 dropout=0.1 activation=tanh")
 
 GENOMES = {"images": CONV, "table": DENSE, "regression": DENSE}
-KINDS = list(GENOMES)
 
 
 def arrays_of(kind: str) -> Arrays:

@@ -1,0 +1,120 @@
+"""A job module without Keras: its evaluations take no time, and it can be made to fail in every way.
+
+What `evaluate` does is set by environment variables, for the payload of a search is the
+search's own:
+
+- `STUB_SECONDS`: how long an evaluation takes.
+- `STUB_LOG`: a file that gets one line, the genome's digest, for every evaluation that begins.
+- `STUB_FAULT`: how every evaluation goes wrong, a name of `FAULTS`.
+- `STUB_START_SECONDS`: how long a child takes to start.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gakeras.encoding import Genome
+from gakeras.jobs import JobFailed
+
+KINDS = {
+    "evaluate": "stub_jobs:evaluate",
+    "tell": "stub_jobs:tell",
+    "fault": "stub_jobs:fault",
+    "once": "stub_jobs:fault_once",
+    "missing": "stub_jobs:there_is_no_such_function",
+}
+
+
+def warm_up() -> None:
+    print("a print while the child starts")
+    time.sleep(float(os.environ.get("STUB_START_SECONDS", "0")))
+
+
+def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Measure a genome as the job of `gakeras.fitness.evaluation` does, by its digest alone."""
+    digest = Genome.from_json(payload["genome"]).digest
+    _append_line(os.environ.get("STUB_LOG"), digest)
+    print("a print in the middle of a job")
+    time.sleep(float(os.environ.get("STUB_SECONDS", "0")))
+    if "STUB_FAULT" in os.environ:
+        FAULTS[os.environ["STUB_FAULT"]]()
+    rng = random.Random(digest)
+    folds = [
+        {
+            "fold": fold,
+            "epochs": [
+                {"epoch": epoch, "loss": rng.random(), "val_loss": rng.random(), "val_metric": rng.random()}
+                for epoch in range(payload["from_epoch"], payload["to_epoch"])
+            ],
+        }
+        for fold in payload["folds"]
+    ]
+    return {"measures": {"parameters": rng.randrange(1000), "flops": rng.randrange(10**6), "folds": folds}}
+
+
+def tell(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Sleep for `seconds`, then tell what the child is."""
+    _append_line(payload.get("log"), str(os.getpid()))
+    time.sleep(payload.get("seconds", 0))
+    environment = {name: os.environ.get(name) for name in payload.get("environment", ())}
+    return {
+        "measures": {"echo": payload.get("echo"), "pid": os.getpid(), "environment": environment},
+        "artifacts": {"log": "somewhere"},
+    }
+
+
+def fault(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Go wrong as `how` says."""
+    FAULTS[payload["how"]]()
+    return {"measures": {"echo": "survived"}}
+
+
+def fault_once(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Go wrong as `how` says in as many attempts as `times`, counted in the file `log`."""
+    _append_line(payload["log"], payload["how"])
+    with open(payload["log"]) as log:
+        attempt = len(log.readlines())
+    return fault(payload) if attempt <= payload["times"] else {"measures": {"echo": "survived"}}
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+FAULTS: dict[str, Callable[[], object]] = {
+    "raises": lambda: _raise(ValueError("no such layer")),
+    "gives up": lambda: _raise(JobFailed("diverged", {"folds": []})),
+    "gives up with NaN": lambda: _raise(JobFailed("diverged", {"loss": float("nan")})),
+    "gives up with an object": lambda: _raise(JobFailed("diverged", {"loss": object()})),
+    "runs out of memory": lambda: _raise(MemoryError("no 80 GiB")),
+    "recurses": lambda: _recurse(),
+    "sys.exit": lambda: sys.exit(3),
+    "os._exit": lambda: os._exit(3),
+    "kills itself": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "aborts": lambda: os.abort(),
+    "hangs": lambda: time.sleep(3600),
+    "busy": lambda: _spin(),
+    "kills the pool": lambda: os.kill(os.getppid(), signal.SIGKILL),
+}
+
+
+def _recurse() -> None:
+    _recurse()
+
+
+def _spin() -> None:
+    while True:
+        pass
+
+
+def _append_line(path: str | None, line: str) -> None:
+    if path:
+        log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(log, f"{line}\n".encode())
+        os.close(log)
