@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gakeras.config import Settings, settings_from
-from gakeras.data import Arrays
+from gakeras.data import Arrays, as_arrays
 from gakeras.dispatch import Dispatcher
-from gakeras.encoding import SearchSpace
+from gakeras.encoding import SearchSpace, genome_cost
+from gakeras.errors import InputError
 from gakeras.evolution import (
     Abandoned,
     Budget,
@@ -136,8 +136,15 @@ def search(
     }
     if space is not None:
         values["space"] = asdict(space) if isinstance(space, SearchSpace) else space
-    checked = settings_from(values | settings, origin="the arguments of search()")
-    arrays = Arrays(*(None if array is None else np.asarray(array) for array in (x, y, x_test, y_test)))  # type: ignore[arg-type]
+    for table in ("training", "caps"):  # a table changes what it names, and leaves the arguments
+        if isinstance(settings.get(table), Mapping):
+            settings[table] = values[table] | settings[table]
+    checked = settings_from(
+        values | settings,
+        origin="the arguments of search()",
+        keywords=inspect.signature(search).parameters,
+    )
+    arrays = as_arrays(x, y, x_test, y_test)
     return run_search(checked, arrays, run_dir=run_dir, executor=executor, progress=progress)
 
 
@@ -150,9 +157,10 @@ def run_search(
     progress: bool = True,
 ) -> SearchResult:
     """Start the search that validated settings describe; see `search`."""
-    settings = replace(settings, backend=_backend(settings))
+    settings = _changed(settings, backend=_backend(settings))
     choice = executor if executor is not None else settings.workers.executor
     choose_executor(choice, settings.workers.workers)
+    _check_baselines(settings, arrays.x.shape[1:])
     run = create_run(Path(run_dir) if run_dir else _new_run_dir(settings.name), settings, arrays)
     return _continue(run, settings, choice, progress)
 
@@ -185,9 +193,9 @@ def resume(
     run = open_run(Path(run_dir))
     settings = run.settings
     if max_evaluations is not None or max_seconds is not None:
-        settings = replace(settings, max_evaluations=max_evaluations, max_seconds=max_seconds)
+        settings = _changed(settings, max_evaluations=max_evaluations, max_seconds=max_seconds)
     if workers is not None:
-        settings = replace(settings, workers=replace(settings.workers, workers=workers))
+        settings = _changed(settings, workers=asdict(settings.workers) | {"workers": workers})
     return _continue(run, settings, executor or settings.workers.executor, progress)
 
 
@@ -309,6 +317,24 @@ def _backend(settings: Settings) -> Any:
     if keras is not None:
         return keras.backend.backend()
     return os.environ.get("KERAS_BACKEND") or settings.backend
+
+
+def _changed(settings: Settings, **changes: Any) -> Settings:
+    return settings_from(settings.to_json() | changes, origin="the arguments and the environment")
+
+
+def _check_baselines(settings: Settings, input_shape: tuple[int, ...]) -> None:
+    """Refuse networks that the examples do not fit, before the search and not after it."""
+    for name in settings.final.baselines if 1 <= len(input_shape) <= 3 else ():
+        try:
+            genome_cost(settings.network(name), input_shape, outputs=1)
+        except InputError as error:
+            raise InputError(
+                "Every baseline must fit the data.",
+                expected=f"final.baselines for examples of shape {input_shape}",
+                received=f"{name!r}: {error.rule} {error.received}",
+                way_out="Choose others, or none by final.baselines=[].",
+            ) from None
 
 
 def _new_run_dir(name: str) -> Path:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from gakeras.errors import InputError, JournalError, RunError
 
 if TYPE_CHECKING:
-    from gakeras.config import PublishedTable
     from gakeras.finals import TrainingSummary
     from gakeras.results import SearchResult
 
@@ -62,6 +62,8 @@ def search(
 ) -> None:
     """Search for a network, train the winner beside the baselines, and write best.keras.
 
+    A relative data path is relative to the config, or to the current folder if given by --set.
+
     Example: gakeras search configs/mnist.toml --run-dir runs/mnist --max-seconds 3600
     """
     from gakeras.api import run_search
@@ -79,7 +81,8 @@ def search(
     given = [f"{key}={value}" for key, value in options.items() if value is not None]
     settings = load_config(path, [*overrides, *given])
     data = settings.data or DataSettings()
-    arrays = load_source(data.source, limit=data.limit, base_dir=path.parent)
+    is_typed = any(override.partition("=")[0].strip() == "data.source" for override in overrides)
+    arrays = load_source(data.source, limit=data.limit, base_dir=Path() if is_typed else path.parent)
     result = run_search(settings, arrays, run_dir=run_dir, progress=progress)
     _finish(result)
 
@@ -114,7 +117,7 @@ def resume(
 def show(
     run_dir: RunDirArgument,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
-    top: Annotated[int, typer.Option(help="How many individuals to list.")] = 10,
+    top: Annotated[int, typer.Option(min=1, help="How many individuals to list.")] = 10,
 ) -> None:
     """Show what a run has found so far, also while it is going on.
 
@@ -166,20 +169,26 @@ def _finish(result: SearchResult) -> None:
     if result.was_interrupted:
         raise KeyboardInterrupt
     summaries = result.train_final()
-    console.print(_comparison(summaries, result.settings.published))
+    console.print(_comparison(summaries, result))
     path = result.save(result.run.root / "best.keras")
     console.print(f"wrote {path}", highlight=False)
 
 
-def _comparison(summaries: list[TrainingSummary], published: PublishedTable | None) -> Table:
+def _comparison(summaries: list[TrainingSummary], result: SearchResult) -> Table:
     where = "test" if summaries[0].on_test else "training"
-    is_accuracy = all(0 <= value <= 1 for summary in summaries for value in summary.metrics)
+    is_accuracy = result.run.info.task.is_classification
     repeats = len(summaries[0].metrics)
     table = Table(
-        title=f"{where} {'accuracy, %' if is_accuracy else 'mean absolute error'}; {repeats} trainings"
+        title=f"{where} {'accuracy, %' if is_accuracy else 'mean absolute error'}; "
+        f"{repeats} training{'s' if repeats > 1 else ''} each",
+        box=SIMPLE_HEAD,  # narrow: names that differ only in their ends fit in 80 columns
+        collapse_padding=True,
+        pad_edge=False,
+        show_edge=False,
     )
-    for column in ("model", "avg", "std", "min", "max", "loss", "parameters", "MFLOPs"):
-        table.add_column(column, justify="left" if column == "model" else "right")
+    table.add_column("model", overflow="fold")
+    for column in ("avg", "std", "min", "max", "loss", "parameters", "MFLOPs"):
+        table.add_column(column, justify="right", no_wrap=True)
     scale = 100 if is_accuracy else 1
     for summary in summaries:
         table.add_row(
@@ -189,6 +198,7 @@ def _comparison(summaries: list[TrainingSummary], published: PublishedTable | No
             f"{summary.parameters:,}",
             f"{summary.flops / 1e6:.2f}",
         )
+    published = result.settings.published
     if published is not None:
         table.add_section()
         for name, row in published.rows.items():
@@ -197,10 +207,11 @@ def _comparison(summaries: list[TrainingSummary], published: PublishedTable | No
 
 
 def _leaderboard(result: SearchResult, top: int) -> Table:
-    table = Table(title=f"best {top} of {result.num_evaluations} evaluations", show_lines=True)
+    rows = result.rows(top)
+    table = Table(title=f"best {len(rows)} of {result.num_evaluations} evaluations", show_lines=True)
     for column in result.COLUMNS:
         table.add_column(column, justify="left" if column == "genome" else "right")
-    for row in result.rows(top):
+    for row in rows:
         table.add_row(*map(str, row))
     return table
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import field
@@ -20,8 +21,8 @@ from gakeras.fitness.options import Optimizer, TrainingOptions
 
 _STRICT = ConfigDict(extra="forbid")
 PositiveInt = Annotated[int, Field(ge=1)]
-PositiveFloat = Annotated[float, Field(gt=0)]
-Preset = Literal["default", "paper"]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PRESETS = ("default", "paper")
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -60,7 +61,7 @@ class WorkerSettings:
     workers: PositiveInt | None = None
     threads_per_worker: PositiveInt = 1
     timeout_seconds: PositiveFloat | None = None
-    max_jobs_per_child: PositiveInt | None = None
+    max_jobs_per_child: PositiveInt | None = 50
     job_module: str = "gakeras.kinds"
 
 
@@ -106,14 +107,24 @@ class Settings:
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.max_evaluations is None and self.max_seconds is None:
-            raise ValueError("a search needs a budget: max_evaluations, max_seconds, or both")
+            raise ValueError(
+                "a search needs a budget: max_evaluations, max_seconds, or both, received neither"
+            )
         if self.first_population > self.population_size:
             raise ValueError(
                 f"min_population_size must be at most population_size, received "
                 f"{self.min_population_size} > {self.population_size}"
             )
-        for name in self.final.baselines:
-            self.network(name)
+        baselines = self.final.baselines
+        if len({"best", *baselines}) <= len(baselines):
+            raise ValueError(
+                f"final.baselines: different networks, none named 'best', received {', '.join(baselines)}"
+            )
+        for name in (*self.networks, *baselines):
+            try:
+                self.network(name)
+            except InputError as error:
+                raise ValueError(f"networks.{name}: {error.expected}, received {error.received}") from None
         return self
 
     @property
@@ -125,7 +136,7 @@ class Settings:
         """Return a network of this config, or one that is shipped, by its name."""
         networks = shipped_networks() | self.networks
         if name not in networks:
-            raise ValueError(f"there is no network {name!r}; there are {', '.join(sorted(networks))}")
+            raise ValueError(f"a network named one of {', '.join(sorted(networks))}, received {name!r}")
         return Genome.parse(networks[name])
 
     def to_json(self) -> dict[str, Any]:
@@ -134,11 +145,14 @@ class Settings:
         return plain
 
 
-def settings_from(values: Mapping[str, Any], *, origin: str = "settings") -> Settings:
+def settings_from(
+    values: Mapping[str, Any], *, origin: str = "settings", keywords: Iterable[str] = ()
+) -> Settings:
     """Validate settings given as nested plain values.
 
     `space` and `variation` may name a preset, `"paper"` or `"default"`, or be a table that
-    has a `preset` beside its own values. An unknown key is refused with the nearest known one.
+    has a `preset` beside its own values. An unknown key is refused with the nearest known one,
+    or the nearest of `keywords`, the other names a caller takes.
 
     Raises:
         InputError: Every complaint in one message, each with its place and what was received.
@@ -146,20 +160,36 @@ def settings_from(values: Mapping[str, Any], *, origin: str = "settings") -> Set
     nested = dict(values)
     for key, cls in (("space", SearchSpace), ("variation", Variation)):
         if key in nested:
-            nested[key] = _with_preset(nested[key], cls)
+            nested[key] = _with_preset(nested[key], key, cls)
     try:
         settings: Settings = TypeAdapter(Settings).validate_python(nested)
     except ValidationError as error:
-        raise _input_error(error, origin) from None
+        raise _input_error(error, origin, keywords) from None
+    try:
+        json.dumps(settings.to_json(), allow_nan=False)
+    except ValueError:
+        raise InputError(
+            f"The settings in {origin} are not valid.",
+            expected="finite numbers",
+            received="an infinite one",
+            way_out="Leave a limit out to have none.",
+        ) from None
     return settings
+
+
+def training_options(**values: Any) -> TrainingOptions:
+    """Return validated training options. Raises `InputError` as `settings_from` does."""
+    try:
+        return TrainingOptions(**values)
+    except ValidationError as error:
+        raise _input_error(error, "the arguments", ()) from None
 
 
 def load_config(path: Path, overrides: Iterable[str] = ()) -> Settings:
     """Read settings from a TOML file, with `key=value` overrides on top.
 
     Keys of overrides are dotted, values are TOML, or else text: `training.epochs=5`,
-    `space.pool_sizes=[2]`, `data.source=mnist`. A relative data path in the file is
-    relative to the file.
+    `space.pool_sizes=[2]`, `data.source=mnist`.
 
     Raises:
         InputError: The file is missing, does not parse, or a setting is wrong.
@@ -185,7 +215,7 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> Settings:
 def find_config(name: str) -> Path:
     """Return the path of a config: an existing file, or a shipped one by its name, such as `digits`."""
     path = Path(name)
-    if not path.exists() and name in shipped_configs():
+    if not path.is_file() and name in shipped_configs():
         return shipped_configs()[name]
     return path
 
@@ -207,37 +237,50 @@ def _configs_dir() -> Path:
     return installed if installed.is_dir() else installed.parents[1] / "configs"
 
 
-def _with_preset(value: Any, cls: type[SearchSpace] | type[Variation]) -> Any:
-    if isinstance(value, str):
-        value = {"preset": value}
-    if not isinstance(value, Mapping) or value.get("preset", "default") == "default":
-        return {k: v for k, v in value.items() if k != "preset"} if isinstance(value, Mapping) else value
-    changes = {key: item for key, item in value.items() if key != "preset"}
-    if value["preset"] != "paper" or set(changes) - set(cls.__dataclass_fields__):
-        return value  # for validation to complain about
+def _with_preset(value: Any, key: str, cls: type[SearchSpace] | type[Variation]) -> Any:
+    table = {"preset": value} if isinstance(value, str) else value
+    if not isinstance(table, Mapping):
+        return value
+    preset = table.get("preset", "default")
+    if preset not in PRESETS:
+        raise InputError(
+            "A preset is a table that is ready to use, or to change.",
+            expected=f"the {key} or its preset one of {', '.join(PRESETS)}",
+            received=f"{key} = {preset!r}",
+        )
+    changes = {name: item for name, item in table.items() if name != "preset"}
+    if preset == "default":
+        return changes
     plain: dict[str, Any] = TypeAdapter(cls).dump_python(cls.paper(), mode="json")
     return plain | changes
 
 
 def _override(values: dict[str, Any], text: str) -> None:
     key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise InputError(
-            "An override sets one value.", expected="key=value, such as training.epochs=5", received=text
-        )
-    *tables, last = key.strip().split(".")
+    *tables, last = (part.strip() for part in key.split("."))
+    if not equals or not all([*tables, last]):
+        raise _override_error(text)
     for table in tables:
-        inner = values.get(table, {})
-        values[table] = {"preset": inner} if isinstance(inner, str) else inner
-        values = values[table]
+        inner = values.setdefault(table, {})
+        if isinstance(inner, str):  # a preset
+            inner = values[table] = {"preset": inner}
+        if not isinstance(inner, dict):
+            raise _override_error(f"{text}, but {table} is {inner!r}")
+        values = inner
     try:
         values[last] = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         values[last] = value.strip()
 
 
-def _input_error(error: ValidationError, origin: str) -> InputError:
-    complaints = [_complaint(item) for item in error.errors()]
+def _override_error(received: str) -> InputError:
+    return InputError(
+        "An override sets one value.", expected="key=value, such as training.epochs=5", received=received
+    )
+
+
+def _input_error(error: ValidationError, origin: str, keywords: Iterable[str]) -> InputError:
+    complaints = [_complaint(item, keywords) for item in error.errors()]
     return InputError(
         f"The settings in {origin} are not valid.",
         expected="; ".join(expected for expected, _ in complaints),
@@ -245,16 +288,19 @@ def _input_error(error: ValidationError, origin: str) -> InputError:
     )
 
 
-def _complaint(item: Any) -> tuple[str, str]:
+def _complaint(item: Any, keywords: Iterable[str]) -> tuple[str, str]:
+    """Return what was expected and what was received; our own validators say both in one message."""
     location = ".".join(map(str, item["loc"]))
     if item["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         *tables, key = map(str, item["loc"])
-        known = _known_keys(tables)
+        known = sorted({*_known_keys(tables), *(() if tables else keywords)})
         nearest = difflib.get_close_matches(key, known, n=1)
-        hint = f"did you mean `{'.'.join([*tables, *nearest])}`?" if nearest else f"one of {', '.join(known)}"
+        path = ".".join([*tables, *nearest])
+        hint = f"a known key; the nearest is `{path}`" if nearest else f"one of {', '.join(known)}"
         return hint, f"unknown key `{location}`"
-    message = item["msg"].removeprefix("Value error, ")
-    return f"{location}: {message}" if location else message, f"{item['input']!r:.80}"
+    expected, _, received = item["msg"].removeprefix("Value error, ").partition(", received ")
+    received = received or f"{item['input']!r:.80}"
+    return (f"{location}: {expected}" if location else expected), received
 
 
 def _known_keys(tables: list[str]) -> list[str]:

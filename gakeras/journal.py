@@ -56,13 +56,23 @@ def read_journal(path: Path) -> Journal:
     return Journal(header, tuple(rest), len(data) - len(torn))
 
 
+def has_begun(path: Path) -> bool:
+    """Tell whether there is a journal with a header; one torn before its first line ended says nothing."""
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        return file.readline().endswith(b"\n")
+
+
 def _parse(path: Path, number: int, line: bytes) -> Record:
     try:
         record = json.loads(line, parse_constant=_refuse_constant)
     except ValueError as error:
         raise JournalError(f"{path}, line {number}: the line is damaged ({error}).") from error
-    if not isinstance(record, dict):
-        raise JournalError(f"{path}, line {number}: expected a JSON object, received {line[:40]!r}.")
+    if not isinstance(record, dict) or "type" not in record:
+        raise JournalError(
+            f"{path}, line {number}: expected a JSON object with a type, received {line[:40]!r}."
+        )
     return record
 
 
@@ -91,9 +101,13 @@ class JournalWriter:
                 received=f"run_dir={str(self.path.parent)!r}, which is locked",
                 way_out="Wait for the other process, or end it.",
             ) from None
-        if self.path.exists():
-            os.truncate(self.path, read_journal(self.path).intact_bytes)
-        self._file = self.path.open("ab")
+        try:
+            if self.path.exists():
+                os.truncate(self.path, read_journal(self.path).intact_bytes if has_begun(self.path) else 0)
+            self._file = self.path.open("ab")
+        except BaseException:
+            self._lock.release()
+            raise
         return self
 
     def __exit__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from types import TracebackType
@@ -13,8 +14,8 @@ _LINES_EVERY_SECONDS = 10.0
 class Progress:
     """Shows what is done, what runs, the best so far and an ETA; a context manager.
 
-    The ETA is the later of two: from the evaluations still allowed at the pace so far, and
-    from the seconds left; whichever ends the run first counts.
+    The ETA is the sooner of two: from the evaluations still allowed at the pace so far, and
+    from the seconds left. Plain lines come at most every ten seconds, and once at the end.
 
     Args:
         title: What is going on.
@@ -30,7 +31,7 @@ class Progress:
         self._title, self._total, self._seconds, self._show = title, total, seconds, show
         self._first = self._done = done
         self._start = time.monotonic()
-        self._last_line = -_LINES_EVERY_SECONDS
+        self._last_line, self._unsaid = -math.inf, ""
         self._bar: Any = None
 
     def __enter__(self) -> Self:
@@ -47,6 +48,8 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
+        elif self._show and self._unsaid:
+            self._say(self._unsaid)
 
     def update(self, done: int, *, running: int = 0, note: str = "") -> None:
         """Show that `done` things are done in all and `running` are under way."""
@@ -58,7 +61,13 @@ class Progress:
             self._bar.set_postfix_str(text)
         elif self._show and time.monotonic() - self._last_line >= _LINES_EVERY_SECONDS:
             self._last_line = time.monotonic()
-            print(f"{self._title}: {text}", file=sys.stderr, flush=True)
+            self._say(text)
+        else:
+            self._unsaid = text
+
+    def _say(self, text: str) -> None:
+        self._unsaid = ""
+        print(f"{self._title}: {text}", file=sys.stderr, flush=True)
 
     def _fraction(self) -> float:
         shares = [self._done / self._total] if self._total else []

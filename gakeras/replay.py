@@ -8,6 +8,7 @@ from typing import Any
 
 from gakeras.config import Settings
 from gakeras.encoding import Genome
+from gakeras.errors import JournalError
 from gakeras.evolution import (
     Abandoned,
     Event,
@@ -88,21 +89,34 @@ class Replay:
 
 
 def replay(journal: Journal, settings: Settings) -> Replay:
-    """Rebuild a search from its journal, by the same functions that a running search uses."""
+    """Rebuild a search from its journal, by the same functions that a running search uses.
+
+    Raises:
+        JournalError: A record contradicts those before it, because lines were lost or doubled.
+    """
     past = Replay()
-    for record in journal.records:
+    for line, record in enumerate(journal.records, start=2):
         past.elapsed = max(past.elapsed, record.get("elapsed", 0.0))
         event = event_of(record)
-        if isinstance(event, Proposal):
+        if isinstance(event, Finished) and event.number not in past.state.in_flight:
+            raise JournalError(
+                f"The journal's line {line}: individual {event.number} finished without being under way."
+            )
+        _apply(event, past, settings)
+        if record["type"] == "trained":
+            past.trainings.append(record)
+    return past
+
+
+def _apply(event: Event | None, past: Replay, settings: Settings) -> None:
+    match event:
+        case Proposal():
             past.state.add_proposal(event)
             if event.verdict:
                 past.statuses[event.verdict] = past.statuses.get(event.verdict, 0) + 1
-        elif isinstance(event, Finished):
+        case Finished():
             _count(past, event)
             _settle(past.state, event, settings)
-        elif record["type"] == "trained":
-            past.trainings.append(record)
-    return past
 
 
 def replacement(settings: Settings) -> Replace:

@@ -6,13 +6,12 @@ import html
 import shutil
 import statistics
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from gakeras.config import Settings
-from gakeras.data import Arrays, arrays_digest, check_arrays, store_arrays
+from gakeras.config import Settings, training_options
+from gakeras.data import arrays_digest, as_arrays, check_arrays, open_data, store_arrays
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
 from gakeras.errors import InputError, RunError
@@ -82,8 +81,11 @@ class SearchResult:
         """Return the best `n` individuals, best first, no two with equal genomes.
 
         Raises:
+            InputError: `n` is below 1.
             RunError: No evaluation succeeded.
         """
+        if n < 1:
+            raise InputError("A leaderboard has a first place.", expected="n >= 1", received=f"n={n}")
         best = hall_of_fame(self._past.evaluated, n)
         if not best:
             reason = self._past.state.last_failure or self.stop_reason or "nothing was evaluated"
@@ -106,8 +108,8 @@ class SearchResult:
         """Train the best network from scratch on whole training data, `repeats` times.
 
         Args:
-            x, y: Training data; by default those of the search.
-            x_test, y_test: Test data; by default those of the search.
+            x, y: Training data, both or neither; by default those of the search.
+            x_test, y_test: Test data, both or neither; by default those of the search.
             epochs, batch_size, optimizer, learning_rate: The training; the defaults are the
                 paper's 20 epochs of RMSprop.
             repeats: Trainings, each from other initial weights.
@@ -115,14 +117,19 @@ class SearchResult:
         Returns:
             A summary with `avg`, `std`, `min` and `max` of the metric over the repeats, as
             the paper's Tables 1 and 4. The model of the first repeat is kept, whatever its
-            test score, for choosing one by it would make the score a lie.
+            test score, for choosing one by it would make the score a lie. What an earlier
+            call has finished is not trained again.
+
+        Raises:
+            InputError: The data or a setting cannot be used; nothing was trained.
+            RunError: A training failed.
         """
-        options = TrainingOptions(epochs, batch_size, optimizer, learning_rate)  # type: ignore[arg-type]
-        if x is None:
-            return self._train([("best", self.best.genome)], options, repeats, self.run.data)[0]
-        arrays = Arrays(np.asarray(x), np.asarray(y), *_optional_arrays(x_test, y_test))
-        data_dir = self.run.models / f"data-{arrays_digest(arrays)[:12]}"
-        store_arrays(arrays, check_arrays(arrays, task=self.settings.task, num_folds=2), data_dir)
+        options = training_options(
+            epochs=epochs, batch_size=batch_size, optimizer=optimizer, learning_rate=learning_rate
+        )
+        if repeats < 1:
+            raise InputError("A training is done.", expected="repeats >= 1", received=f"repeats={repeats}")
+        data_dir = self._store(x, y, x_test, y_test)
         return self._train([("best", self.best.genome)], options, repeats, data_dir)[0]
 
     def train_final(self) -> list[TrainingSummary]:
@@ -146,10 +153,17 @@ class SearchResult:
             raise InputError(
                 "Keras saves to `.keras` files.", expected="a path ending in .keras", received=str(path)
             )
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                "A model is saved in a directory that can be written to.",
+                expected=f"that {path.parent} is one, or can be made",
+                received=f"{path}: {error.strerror}",
+            ) from None
         networks, final = [("best", self.best.genome)], self.settings.final
         summary = self._train(networks, final.training, final.repeats, self.run.data)[0]
         assert summary.model_path is not None
-        path.parent.mkdir(parents=True, exist_ok=True)
         return Path(shutil.copyfile(summary.model_path, path))
 
     def _train(
@@ -186,8 +200,24 @@ class SearchResult:
             self._past = self._read()
         return summarise([(training, results[training]) for training in trainings])
 
+    def _store(self, x: Any, y: Any, x_test: Any, y_test: Any) -> Path:
+        """Return where the data of a training are: the run's own directory if none were passed."""
+        if x is None and y is None and x_test is None and y_test is None:
+            return self.run.data
+        _check_pair("x", x, "y", y)
+        _check_pair("x_test", x_test, "y_test", y_test)
+        own = open_data(self.run.data)
+        train = (own.x, own.y) if x is None else (x, y)
+        test = (own.x_test, own.y_test) if x_test is None else (x_test, y_test)
+        arrays = as_arrays(*train, *test)
+        data_dir = self.run.models / f"data-{arrays_digest(arrays)[:12]}"
+        store_arrays(arrays, check_arrays(arrays, task=self.settings.task, num_folds=2), data_dir)
+        return data_dir
+
     def _model_path(self, genome: Genome, options: TrainingOptions, data_dir: Path) -> Path:
-        name = f"{genome.digest}-{options.optimizer}-{options.epochs}"
+        name = "-".join(
+            [genome.digest, *(str(value) for value in asdict(options).values() if value is not None)]
+        )
         folder = self.run.models if data_dir == self.run.data else self.run.models / data_dir.name
         return folder / f"{name}.keras"
 
@@ -234,8 +264,13 @@ class SearchResult:
         ]
 
 
-def _optional_arrays(*arrays: Any) -> list[np.ndarray | None]:
-    return [None if array is None else np.asarray(array) for array in arrays]
+def _check_pair(x_name: str, x: Any, y_name: str, y: Any) -> None:
+    if (x is None) != (y is None):
+        raise InputError(
+            "Examples and targets come together.",
+            expected=f"both of {x_name} and {y_name}, or neither",
+            received=f"{x_name if y is None else y_name} alone",
+        )
 
 
 def _size(individual: Individual) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from gakeras.config import Settings, settings_from
 from gakeras.data import Arrays, DataInfo, assign_folds, check_arrays, folds_digest, open_data, store_arrays
 from gakeras.errors import InputError, JournalError
-from gakeras.journal import SCHEMA_VERSION, JournalWriter, Record, read_journal
+from gakeras.journal import SCHEMA_VERSION, JournalWriter, Record, has_begun, read_journal
 from gakeras.seeding import derive_seed
 
 _OUR_FILES = {"journal.jsonl", "journal.lock", "data", "folds.npy", ".folds.tmp.npy", "models", "workers"}
@@ -99,7 +99,11 @@ def open_run(root: Path) -> RunDirectory:
             received="no such file",
             way_out="Start a run there with `gakeras search --run-dir`.",
         )
-    if run.header()["fold_digest"] != folds_digest(np.load(run.folds, allow_pickle=False)):
+    try:
+        folds = np.load(run.folds, allow_pickle=False)
+    except (OSError, EOFError, ValueError) as error:
+        raise JournalError(f"{run.folds}: the folds of the run cannot be read ({error}).") from error
+    if run.header()["fold_digest"] != folds_digest(folds):
         raise JournalError(f"{run.folds}: these are not the folds the run was started with.")
     return run
 
@@ -114,7 +118,7 @@ def _claim(run: RunDirectory) -> None:
             expected="a writable run_dir",
             received=f"{run.root}: {error.strerror}",
         ) from None
-    if run.journal.exists() and run.journal.stat().st_size > 0:
+    if has_begun(run.journal):
         raise InputError(
             "A new run needs a directory of its own.",
             expected="a run_dir without a run",

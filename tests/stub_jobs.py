@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from gakeras.encoding import Genome
@@ -24,6 +25,7 @@ from gakeras.jobs import JobFailed
 
 KINDS = {
     "evaluate": "stub_jobs:evaluate",
+    "train": "stub_jobs:train",
     "tell": "stub_jobs:tell",
     "fault": "stub_jobs:fault",
     "once": "stub_jobs:fault_once",
@@ -56,6 +58,18 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
         for fold in payload["folds"]
     ]
     return {"measures": {"parameters": rng.randrange(1000), "flops": rng.randrange(10**6), "folds": folds}}
+
+
+def train(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Measure a genome as the job of `gakeras.fitness.final` does, and save an empty model."""
+    rng = random.Random(f"{payload['genome']} {payload['repeat']}")
+    scores = {name: rng.random() for name in ("train_loss", "train_metric")}
+    artifacts = {}
+    if payload.get("save_to"):
+        Path(payload["save_to"]).parent.mkdir(parents=True, exist_ok=True)
+        Path(payload["save_to"]).touch()
+        artifacts["model"] = payload["save_to"]
+    return {"measures": {"parameters": 1, "flops": 2, "epochs": [], **scores}, "artifacts": artifacts}
 
 
 def tell(payload: Mapping[str, Any]) -> dict[str, Any]:

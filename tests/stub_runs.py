@@ -23,7 +23,9 @@ import psutil
 from gakeras.api import resume, run_search
 from gakeras.config import Settings, settings_from
 from gakeras.data import Arrays
+from gakeras.encoding import Genome
 from gakeras.executors import ExecutorChoice
+from gakeras.fitness.objectives import fold_losses
 from gakeras.journal import read_journal
 from gakeras.results import SearchResult
 
@@ -72,16 +74,14 @@ def finished(run_dir: Path) -> list[int]:
 
 def digests(run_dir: Path) -> dict[int, str]:
     """Return the digest of the genome of every individual by its number."""
-    from gakeras.encoding import Genome
-
     return {r["number"]: Genome.from_json(r["genome"]).digest for r in records(run_dir, "proposed")}
 
 
-def scores(run_dir: Path) -> set[tuple[str, str]]:
-    """Return (genome, measures) of everything that was evaluated."""
+def scores(run_dir: Path) -> set[tuple[str, tuple[float, ...]]]:
+    """Return (genome, loss of each fold) of everything that was evaluated; it must all have succeeded."""
     genomes = digests(run_dir)
     return {
-        (genomes[record["number"]], json.dumps(record["measures"]["folds"]))
+        (genomes[record["number"]], tuple(fold_losses(record["measures"])))
         for record in records(run_dir, "finished")
     }
 

@@ -18,8 +18,8 @@ MAY_IMPORT = {
     "__init__": {"api", "data", "encoding", "errors", "results"},
     "__main__": {"cli"},
     "api": {
-        "config", "data", "dispatch", "encoding", "evolution", "executors", "fitness", "jobs", "journal",
-        "progress", "replay", "results", "run", "supervision",
+        "config", "data", "dispatch", "encoding", "errors", "evolution", "executors", "fitness", "jobs",
+        "journal", "progress", "replay", "results", "run", "supervision",
     },
     "cli": {"__init__", "api", "config", "data", "errors", "finals", "results", "run"},
     "config": {"encoding", "errors", "evolution", "fitness"},
@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "journal": {"errors"},
     "kinds": {"fitness"},
     "progress": set(),
-    "replay": {"config", "encoding", "evolution", "fitness", "jobs", "journal"},
+    "replay": {"config", "encoding", "errors", "evolution", "fitness", "jobs", "journal"},
     "results": {
         "config", "data", "dispatch", "encoding", "errors", "evolution", "executors", "finals", "fitness",
         "journal", "progress", "replay", "run", "supervision",

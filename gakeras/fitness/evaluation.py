@@ -58,7 +58,7 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
             seed = derive_seed(payload["run_seed"], genome.digest, "fold", fold, "repeat", payload["repeat"])
             train, validation = fold_indices(folds, fold)
             trainer.reset(seed)
-            set_statistics(trainer.model, data.x[train], data.y[train])
+            set_statistics(trainer.model, data.x, data.y, train)
             if payload.get("load_from"):
                 trainer.load_state(Path(payload["load_from"]) / f"fold{fold}.npz")
             for epoch in range(payload["from_epoch"], payload["to_epoch"]):

@@ -51,17 +51,21 @@ def train(payload: Mapping[str, Any]) -> dict[str, Any]:
             if not math.isfinite(loss):
                 raise JobFailed(f"diverged: the loss is not finite in epoch {epoch}", measures)
             measures["epochs"].append({"epoch": epoch, "loss": loss})
-        measures |= _scores(trainer, data.info.task, data.x, data.y, "train")
+        measures |= _scores(trainer, data.info.task, data.x, data.y, "train", measures)
         if data.x_test is not None and data.y_test is not None:
-            measures |= _scores(trainer, data.info.task, data.x_test, data.y_test, "test")
+            measures |= _scores(trainer, data.info.task, data.x_test, data.y_test, "test", measures)
         artifacts = _save(trainer.model, genome, data, options, payload.get("save_to"))
     finally:
         forget_models()
     return {"measures": measures, "artifacts": artifacts}
 
 
-def _scores(trainer: Trainer, task: Task, x: np.ndarray, y: np.ndarray, name: str) -> dict[str, float]:
+def _scores(
+    trainer: Trainer, task: Task, x: np.ndarray, y: np.ndarray, name: str, measures: dict[str, Any]
+) -> dict[str, float]:
     loss, metric = score(task, y, trainer.predict(x, np.arange(len(x))))
+    if not math.isfinite(loss):  # the very last step can do it
+        raise JobFailed(f"diverged: the {name} loss is not finite after training", measures)
     return {f"{name}_loss": loss, f"{name}_metric": metric}
 
 

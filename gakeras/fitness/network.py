@@ -83,14 +83,16 @@ def compile_model(
     model.compile(optimizer=optimizer, loss=LOSSES[task.kind], metrics=list(metrics))
 
 
-def set_statistics(model: keras.Model, x: np.ndarray, y: np.ndarray) -> None:
+def set_statistics(
+    model: keras.Model, x: np.ndarray, y: np.ndarray, indices: np.ndarray | slice = slice(None)
+) -> None:
     """Set the scaling of tables and of regression targets from the examples a network is trained on."""
     names = {layer.name for layer in model.layers}
     if INPUT_STATISTICS in names:
-        mean, variance = column_statistics(x)
+        mean, variance = column_statistics(x[indices])
         _set(model.get_layer(INPUT_STATISTICS), mean, variance)
     if TARGET_STATISTICS in names:  # (z - mean') / sqrt(variance') = z * deviation + mean
-        mean, variance = column_statistics(y)
+        mean, variance = column_statistics(y[indices])
         _set(model.get_layer(TARGET_STATISTICS), -mean / np.sqrt(variance), 1.0 / variance)
 
 

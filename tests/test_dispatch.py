@@ -1,0 +1,180 @@
+"""Laws of dispatch: every job comes back once, deaths are tried again once, and nothing is left behind."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from stub_runs import wait_until, workers_of
+
+from gakeras.dispatch import Dispatcher
+from gakeras.executors import ExecutorChoice, choose_executor
+from gakeras.jobs import Job
+from gakeras.workers import ChildOptions
+
+pytestmark = pytest.mark.usefixtures("stub_jobs")
+
+
+def open_dispatcher(
+    folder: Path, choice: ExecutorChoice = "serial", workers: int | None = None, timeout: float | None = 60.0
+) -> Dispatcher:
+    options = ChildOptions(str(folder), str(folder / "workers"), "stub_jobs")
+    return Dispatcher(choose_executor(choice, workers), options, timeout)
+
+
+def tell(number: int, **payload: Any) -> Job:
+    return Job(str(number), "tell", {"echo": number, **payload})
+
+
+def fault(how: str) -> Job:
+    return Job(how, "fault", {"how": how})
+
+
+def fault_at_first(how: str, times: int, log: Path) -> Job:
+    return Job(how, "once", {"how": how, "times": times, "log": str(log)})
+
+
+def workers() -> list[psutil.Process]:
+    return workers_of(psutil.Process().pid)
+
+
+def test_results_come_back_in_the_order_of_their_jobs(tmp_path: Path) -> None:
+    with open_dispatcher(tmp_path, "process", 3) as dispatcher:
+        jobs = [tell(n, seconds=0.2 if n == 0 else 0.0) for n in range(7)]
+        results = dispatcher.run(jobs)
+        assert [result.measures["echo"] for result in results] == list(range(7))
+        assert dispatcher.num_in_flight == 0
+
+
+def test_a_result_is_collected_as_soon_as_it_is_there(tmp_path: Path) -> None:
+    with open_dispatcher(tmp_path, "process", 2) as dispatcher:
+        dispatcher.submit(tell(0, seconds=3600))
+        dispatcher.submit(tell(1))
+        assert [result.job_id for result in dispatcher.collect()] == ["1"]
+        assert dispatcher.num_in_flight == 1
+
+
+def test_collecting_returns_nothing_on_time(tmp_path: Path) -> None:
+    with open_dispatcher(tmp_path) as dispatcher:
+        dispatcher.submit(tell(0, seconds=3600))
+        for timeout in (0.0, 0.3):
+            start = time.monotonic()
+            assert dispatcher.collect(timeout) == []
+            assert timeout <= time.monotonic() - start < timeout + 2
+        assert dispatcher.num_in_flight == 1
+
+
+# Deaths
+
+
+def test_a_job_whose_worker_died_is_tried_once_more(tmp_path: Path) -> None:
+    with open_dispatcher(tmp_path) as dispatcher:
+        (result,) = dispatcher.run([fault_at_first("kills itself", 1, tmp_path / "log")])
+    assert (result.status, result.attempt, result.measures["echo"]) == ("ok", 2, "survived")
+
+
+def test_the_second_death_is_the_result(tmp_path: Path) -> None:
+    with open_dispatcher(tmp_path) as dispatcher:
+        (result,) = dispatcher.run([fault_at_first("kills itself", 9, tmp_path / "log")])
+    assert (result.status, result.attempt) == ("died", 2)
+    assert "exit status -9" in str(result.reason)
+    assert (tmp_path / "log").read_text() == "kills itself\n" * 2
+
+
+@pytest.mark.parametrize("how", ["raises", "hangs"])
+def test_errors_and_timeouts_are_not_tried_again(how: str, tmp_path: Path) -> None:
+    with open_dispatcher(tmp_path, timeout=1.0) as dispatcher:
+        (result,) = dispatcher.run([fault_at_first(how, 9, tmp_path / "log")])
+    assert result.status == {"raises": "error", "hangs": "timeout"}[how] and result.attempt == 1
+    assert (tmp_path / "log").read_text() == f"{how}\n"
+
+
+def test_one_death_disturbs_no_other_job(tmp_path: Path) -> None:
+    with open_dispatcher(tmp_path, "process", 2) as dispatcher:
+        jobs = [fault("kills itself"), *(tell(n) for n in range(6)), fault("aborts")]
+        statuses = [result.status for result in dispatcher.run(jobs)]
+    assert statuses == ["died", *["ok"] * 6, "died"]
+
+
+# Executors that break
+
+
+class Pools:
+    """Opens pools of processes and counts them."""
+
+    def __init__(self) -> None:
+        self.opened: list[ProcessPoolExecutor] = []
+
+    def __call__(self) -> Executor:
+        context = multiprocessing.get_context("spawn")
+        self.opened.append(ProcessPoolExecutor(2, mp_context=context))
+        return self.opened[-1]
+
+
+def test_a_broken_pool_is_opened_anew_and_what_was_in_flight_is_done_again(tmp_path: Path) -> None:
+    pools = Pools()
+    with open_dispatcher(tmp_path, pools, workers=2) as dispatcher:
+        jobs = [fault_at_first("kills the pool", 1, tmp_path / "log"), *(tell(n) for n in range(5))]
+        results = dispatcher.run(jobs)
+        assert [result.status for result in results] == ["ok"] * 6
+        assert results[0].attempt == 2 and len(pools.opened) == 2
+    wait_until(lambda: not workers())
+
+
+def test_a_job_that_breaks_every_pool_died_of_it(tmp_path: Path) -> None:
+    pools = Pools()
+    with open_dispatcher(tmp_path, pools, workers=2) as dispatcher:
+        (result,) = dispatcher.run([fault_at_first("kills the pool", 9, tmp_path / "log")])
+        assert (result.status, result.attempt) == ("died", 2)
+        assert "the executor broke" in str(result.reason)
+        assert dispatcher.run([tell(1)])[0].status == "ok"
+
+
+def test_a_job_that_an_executor_cannot_carry_is_an_error(tmp_path: Path) -> None:
+    with open_dispatcher(tmp_path, Pools(), workers=2) as dispatcher:
+        results = dispatcher.run([Job("0", "tell", {"echo": lambda: None}), tell(1)])
+    assert [result.status for result in results] == ["error", "ok"]
+
+
+# Leaving
+
+
+@pytest.mark.parametrize("choice", ["serial", "process", "a pool of the user's"])
+def test_leaving_kills_what_runs_and_leaves_no_child(choice: str, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        executor = pool if choice.startswith("a pool") else choice
+        with open_dispatcher(tmp_path, executor) as dispatcher:
+            for number in range(4):
+                dispatcher.submit(tell(number, seconds=3600, log=str(tmp_path / "log")))
+            wait_until((tmp_path / "log").exists)
+            start = time.monotonic()
+        assert time.monotonic() - start < 10
+        assert not workers()
+        assert len((tmp_path / "log").read_text().split()) <= dispatcher.slots
+
+
+def test_leaving_by_an_error_leaves_no_child_either(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), open_dispatcher(tmp_path, "process", 2) as dispatcher:
+        dispatcher.run([tell(n) for n in range(4)])
+        assert workers()
+        raise KeyboardInterrupt
+    assert not workers()
+
+
+def test_after_leaving_another_dispatcher_of_the_same_run_works(tmp_path: Path) -> None:
+    for _ in range(2):
+        with open_dispatcher(tmp_path) as dispatcher:
+            assert dispatcher.run([tell(0)])[0].status == "ok"
+
+
+def test_one_dispatcher_leaves_the_children_of_another_alone(tmp_path: Path) -> None:
+    with open_dispatcher(tmp_path / "one") as first:
+        pid = first.run([tell(0)])[0].measures["pid"]
+        with open_dispatcher(tmp_path / "other") as second:
+            second.run([tell(0)])
+        assert first.run([tell(1)])[0].measures["pid"] == pid
