@@ -56,6 +56,7 @@ class SearchResult:
         self.settings: Settings = run.settings
         self._executor, self._progress = executor, progress
         self._past: Replay = self._read()
+        self._model: Path | None = None
 
     @property
     def best(self) -> Individual:
@@ -144,9 +145,10 @@ class SearchResult:
         return self._train(networks, final.training, final.repeats, self.run.data)
 
     def save(self, path: str | Path) -> Path:
-        """Save the best network, trained as the settings' `final` says, as a plain `.keras` file.
+        """Save the best network as a plain `.keras` file that takes raw data and loads with Keras alone.
 
-        It takes raw data, loads with Keras alone, and is the model of the first repeat.
+        It is the model of the first repeat of the latest `train_best` or `train_final` of this
+        result; without one, it is first trained as the settings' `final` says.
         """
         path = Path(path)
         if path.suffix != ".keras":
@@ -161,10 +163,11 @@ class SearchResult:
                 expected=f"that {path.parent} is one, or can be made",
                 received=f"{path}: {error.strerror}",
             ) from None
-        networks, final = [("best", self.best.genome)], self.settings.final
-        summary = self._train(networks, final.training, final.repeats, self.run.data)[0]
-        assert summary.model_path is not None
-        return Path(shutil.copyfile(summary.model_path, path))
+        if self._model is None:
+            final = self.settings.final
+            self._train([("best", self.best.genome)], final.training, 1, self.run.data)
+        assert self._model is not None
+        return Path(shutil.copyfile(self._model, path))
 
     def _train(
         self, networks: Sequence[tuple[str, Genome]], options: TrainingOptions, repeats: int, data_dir: Path
@@ -198,7 +201,9 @@ class SearchResult:
                     results[training] = result
                     progress.update(number, running=min(dispatcher.num_in_flight, factory.slots))
             self._past = self._read()
-        return summarise([(training, results[training]) for training in trainings])
+        summaries = summarise([(training, results[training]) for training in trainings])
+        self._model = summaries[0].model_path
+        return summaries
 
     def _store(self, x: Any, y: Any, x_test: Any, y_test: Any) -> Path:
         """Return where the data of a training are: the run's own directory if none were passed."""

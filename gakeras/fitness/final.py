@@ -72,7 +72,7 @@ def _scores(
 def _save(
     trained: keras.Model, genome: Genome, data: StoredData, options: TrainingOptions, save_to: str | None
 ) -> dict[str, str]:
-    """Save the model without the optimizer's state, and what it says about the test data."""
+    """Save the model with a new optimizer, and what it says about the test data."""
     if save_to is None:
         return {}
     path = Path(save_to)
@@ -80,6 +80,7 @@ def _save(
     model = compiled_model(genome, data.info, options)
     model.set_weights(trained.get_weights())
     compile_model(model, data.info.task, options, metrics=(metric_name(data.info.task),))
+    model.optimizer.build(model.trainable_variables)  # or loading the model warns that its state is missing
     temporary = path.with_name(f".{path.name}.tmp.keras")
     model.save(temporary)
     artifacts = {"model": str(path)}
