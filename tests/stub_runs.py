@@ -152,4 +152,5 @@ def main(run_dir: str, changes: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     main(*sys.argv[1:])
