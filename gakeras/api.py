@@ -59,7 +59,7 @@ def search(
     max_parameters: int | None = 2_000_000,
     max_flops: int | None = 60_000_000,
     executor: ExecutorChoice = "process",
-    workers: int | None = None,
+    workers: int | Mapping[str, Any] | None = None,
     timeout_seconds: float | None = None,
     seed: int = 0,
     run_dir: str | Path | None = None,
@@ -87,7 +87,8 @@ def search(
         num_folds, epochs, batch_size, optimizer, learning_rate: One evaluation.
         max_parameters, max_flops: Larger networks are never trained; None for no cap.
         executor: `"process"`, `"serial"`, `"debug"`, or a `concurrent.futures.Executor`.
-        workers: Networks trained at the same time; by default one a core.
+        workers: Networks trained at the same time, by default one a core; or the settings of
+            the workers, such as `{"workers": 4, "threads_per_worker": 2}`.
         timeout_seconds: Longest time of one evaluation.
         seed: The same seed and the serial executor give the same search.
         run_dir: A new directory for the run; by default one in `runs/`.
@@ -130,8 +131,8 @@ def search(
         "caps": {"max_parameters": max_parameters, "max_flops": max_flops},
         "workers": {
             "executor": executor if isinstance(executor, str) else "process",
-            "workers": workers,
             "timeout_seconds": timeout_seconds,
+            **(workers if isinstance(workers, Mapping) else {"workers": workers}),
         },
     }
     if space is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -217,6 +218,8 @@ def _leaderboard(result: SearchResult, top: int) -> Table:
 
 
 def _as_json(result: SearchResult, top: int) -> dict[str, Any]:
+    from gakeras.fitness.objectives import fold_losses, fold_metrics, spread
+
     return {
         "run_dir": str(result.run.root),
         "num_evaluations": result.num_evaluations,
@@ -226,6 +229,8 @@ def _as_json(result: SearchResult, top: int) -> dict[str, Any]:
             {
                 "id": individual.id,
                 "loss": individual.loss,
+                "loss_spread": spread(fold_losses(individual.measures)),
+                "metric": statistics.fmean(fold_metrics(individual.measures)),
                 "parameters": individual.parameters,
                 "flops": individual.flops,
                 "parents": list(individual.parents),

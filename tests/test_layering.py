@@ -21,7 +21,7 @@ MAY_IMPORT = {
         "config", "data", "dispatch", "encoding", "errors", "evolution", "executors", "fitness", "jobs",
         "journal", "progress", "replay", "results", "run", "supervision",
     },
-    "cli": {"__init__", "api", "config", "data", "errors", "finals", "results", "run"},
+    "cli": {"__init__", "api", "config", "data", "errors", "finals", "fitness", "results", "run"},
     "config": {"encoding", "errors", "evolution", "fitness"},
     "data": {"errors", "seeding"},
     "dispatch": {"executors", "jobs", "workers"},
