@@ -1,6 +1,6 @@
 """Search for a network for arrays of your own, and take it home as a plain Keras file.
 
-python examples/01_search_arrays.py --seconds 60
+python examples/01_search_arrays.py --evaluations 40
 """
 
 import argparse
@@ -13,7 +13,7 @@ import gakeras
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--evaluations", type=int, default=40)
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--folder", type=Path, default=Path("runs/example"))
     arguments = parser.parse_args()
@@ -28,7 +28,7 @@ if __name__ == "__main__":
         y_test=y_test,
         num_folds=3,
         batch_size=64,
-        max_seconds=arguments.seconds,
+        max_evaluations=arguments.evaluations,
         run_dir=arguments.folder,
     )
     print(result)
