@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "encoding": {"errors"},
     "errors": set(),
     "evolution": {"encoding", "errors", "jobs", "seeding"},
-    "executors": {"errors", "jobs", "kinds", "workers"},
+    "executors": {"errors", "jobs", "workers"},
     "finals": {"dispatch", "encoding", "errors", "fitness", "jobs", "journal"},
     "fitness": {"data", "encoding", "errors", "jobs", "seeding"},
     "jobs": set(),
