@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 from gakeras.encoding import Genome, SearchSpace
 from gakeras.errors import InputError
 from gakeras.evolution import Caps, Variation
-from gakeras.fitness.options import Optimizer, TrainingOptions
+from gakeras.fitness.options import Optimizer, Schedule, TrainingOptions
 
 _STRICT = ConfigDict(extra="forbid")
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -41,13 +41,16 @@ class FinalSettings:
     batch_size: PositiveInt = 128
     optimizer: Optimizer = "rmsprop"
     learning_rate: PositiveFloat | None = None
+    schedule: Schedule = "constant"
     repeats: PositiveInt = 1
     baselines: tuple[str, ...] = ()
 
     @property
     def training(self) -> TrainingOptions:
         """The same as training options."""
-        return TrainingOptions(self.epochs, self.batch_size, self.optimizer, self.learning_rate)
+        return TrainingOptions(
+            self.epochs, self.batch_size, self.optimizer, self.learning_rate, self.schedule
+        )
 
 
 @dataclass(frozen=True, config=_STRICT)

@@ -98,6 +98,10 @@ class FinalTraining:
             "saved": self.save_to is not None,
         }
 
+    def is_that_of(self, key: Mapping[str, Any]) -> bool:
+        """Tell whether a journal's key means this training; a field it lacks had its default."""
+        return {**key, "training": asdict(TrainingOptions(**key["training"]))} == self.key()
+
 
 def find_done(
     trainings: Sequence[FinalTraining], records: Sequence[Mapping[str, Any]]
@@ -106,7 +110,7 @@ def find_done(
     done = {}
     for training in trainings:
         past = [
-            JobResult.from_json(record["result"]) for record in records if record["key"] == training.key()
+            JobResult.from_json(record["result"]) for record in records if training.is_that_of(record["key"])
         ]
         usable = [result for result in past if result.status == "ok" and _artifacts_exist(result)]
         if usable:
