@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 Status = Literal["ok", "error", "died", "timeout", "oversized", "duplicate", "abandoned"]
@@ -54,7 +54,8 @@ class JobResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain JSON values, in the order of the fields."""
-        return asdict(self)
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return values | {"measures": dict(self.measures), "artifacts": dict(self.artifacts)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> JobResult:
