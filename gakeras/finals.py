@@ -10,11 +10,14 @@ from typing import Any
 
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
-from gakeras.errors import RunError
+from gakeras.errors import RunError, Unfinished
 from gakeras.fitness.objectives import spread
 from gakeras.fitness.options import TrainingOptions
 from gakeras.jobs import Job, JobResult
 from gakeras.journal import JournalWriter
+from gakeras.session import Session
+
+POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -119,17 +122,25 @@ def find_done(
 
 
 def train_all(
-    trainings: Sequence[FinalTraining], dispatcher: Dispatcher, journal: JournalWriter
+    trainings: Sequence[FinalTraining], dispatcher: Dispatcher, journal: JournalWriter, session: Session
 ) -> Iterator[tuple[FinalTraining, JobResult]]:
-    """Do the trainings; yield each with its result as soon as that is on disk."""
+    """Do the trainings; yield each with its result as soon as that is on disk.
+
+    Raises:
+        Unfinished: The session ended first; resuming does what is left.
+    """
     waiting = {training.job().id: training for training in trainings}
     for training in trainings:
         dispatcher.submit(training.job())
     while waiting:
-        for result in dispatcher.collect():
+        for result in dispatcher.collect(POLL_SECONDS):
             training = waiting.pop(result.job_id)
             journal.append([{"type": "trained", "key": training.key(), "result": result.to_json()}])
             yield training, result
+        if waiting and session.is_over():
+            raise Unfinished(
+                f"{session.reason}: {len(waiting)} final trainings are left; `gakeras resume` does them."
+            )
 
 
 def summarise(trainings: Sequence[tuple[FinalTraining, JobResult]]) -> list[TrainingSummary]:

@@ -33,7 +33,7 @@ class LongestFirst:
     """
 
     predict: Predict
-    num_last: int = 8
+    num_last: int = 10
     max_share: float = 0.25
 
     def is_near_the_end(self, remaining: int | None, max_evaluations: int | None, slots: int) -> bool:
