@@ -58,10 +58,10 @@ class WorkerSettings:
     """Who trains: the executor, how many at once, and how each worker is kept in check.
 
     An evaluation is stopped after `timeout_seconds`, or after `timeout_in_medians` times the median
-    of those before it, whichever comes first. After SIGTERM or SIGUSR1 what runs has
-    `grace_seconds` to end. When nothing has come back for `stall_seconds` longer than
-    any evaluation may take, the run is given up, to be resumed. `workers_per_device`
-    workers share a GPU. `job_module` says how each kind of job is done (see `gakeras.kinds`).
+    of those before it, whichever comes first; starting its process may take `start_seconds` more.
+    When nothing has come back for another `stall_seconds`, the run is given up, to be resumed.
+    After SIGTERM or SIGUSR1 what runs has `grace_seconds` to end. `workers_per_device` workers
+    share a GPU. `job_module` says how each kind of job is done (see `gakeras.kinds`).
     """
 
     executor: str = "auto"
@@ -70,6 +70,7 @@ class WorkerSettings:
     workers_per_device: PositiveInt = 1
     timeout_seconds: PositiveFloat | None = None
     timeout_in_medians: PositiveFloat | None = 20.0
+    start_seconds: PositiveFloat = 300.0
     grace_seconds: PositiveFloat = 20.0
     stall_seconds: PositiveFloat = 120.0
     max_jobs_per_child: PositiveInt | None = 50

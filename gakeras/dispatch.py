@@ -90,17 +90,17 @@ class Dispatcher:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Give up what is in flight: cancel what waits, kill what runs, on this machine and on others."""
-        running = [flight.future for flight in self._in_flight.values() if flight.future is not None]
-        running = [future for future in running if not future.cancel()]
-        if running:
+        futures = [flight.future for flight in self._in_flight.values() if flight.future is not None]
+        running = [future for future in futures if not future.cancel()]
+        if futures:
             self._stop_file.parent.mkdir(parents=True, exist_ok=True)
             self._stop_file.touch()
         stop_children(self._options.owner)
         _, still_running = wait(running, timeout=0.0 if kind is Stalled else _FAREWELL_SECONDS)
-        if running and not still_running:
-            self._stop_file.unlink(missing_ok=True)
         if self._factory.is_ours and self._executor is not None:
             self._executor.shutdown(wait=kind is not Stalled, cancel_futures=True)
+        if len(running) == len(futures) and not still_running:  # or a worker may have yet to see it
+            self._stop_file.unlink(missing_ok=True)
 
     def submit(self, job: Job, timeout_seconds: float | None = None) -> None:
         """Send a job off; `timeout_seconds` is its longest time, by default that of the dispatcher."""
@@ -124,9 +124,10 @@ class Dispatcher:
             results = [result for job_id, future in done if (result := self._settle(job_id, future))]
             has_new_retry = len(self._retries) > len(waiting)
             self._retry(waiting, [result.worker for result in results])
+            if not done:
+                self._check_for_stall()
             if results or has_new_retry or time.monotonic() >= deadline:
                 return results
-            self._check_for_stall()
 
     def run(self, jobs: list[Job]) -> list[JobResult]:
         """Do all these jobs and return their results in their order."""
@@ -150,7 +151,7 @@ class Dispatcher:
     def _send(self, flight: _Flight) -> None:
         assert self._executor is not None, "a Dispatcher is a context manager"
         options, stop_file = options_to_json(self._options), str(self._stop_file)
-        arguments = (flight.job, options, flight.timeout_seconds, stop_file)
+        arguments = (flight.job, options, flight.timeout_seconds, stop_file, flight.attempt)
         try:
             future = submit_job(self._executor, *arguments)
         except BrokenExecutor:

@@ -89,7 +89,7 @@ class Session:
         left = self.seconds_left()
         if self._signal is not None or left == 0.0:
             return True
-        needed = quantile_seconds(durations, LONG_SHARE)
+        needed = None if left is None else quantile_seconds(durations, LONG_SHARE)
         return left is not None and needed is not None and left < needed
 
     def is_over(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -27,6 +28,9 @@ Assess = Callable[[JobResult], Fitness | None]
 Replace = Callable[[SearchState, Sequence[Individual]], tuple[Individual, ...]]
 """Returns the population after newcomers arrived."""
 
+
+MAX_PROPOSALS = 256
+"""So many proposals go to disk and to the workers before more are made, lest thousands of workers wait."""
 
 POLL_SECONDS = 1.0
 """How long a loop waits for results before it looks again whether it may go on."""
@@ -141,14 +145,15 @@ def steady_state(
     waiting = list(state.in_flight.values())
     while True:
         proposals: list[Event] = []
-        while budget.allows(state) and _has_room(state, workers, budget, schedule):
+        while len(proposals) < MAX_PROPOSALS and _has_room(state, workers, budget, schedule):
             proposals.append(_next_proposal(state, propose))
         if proposals:
             yield proposals
             waiting += _to_evaluate(proposals)
             waiting = schedule.order(state, waiting) if schedule is not None else waiting
         waiting = _start(waiting, state, workers, budget)
-        finished = workers.collect(_patience(budget)) if len(waiting) < len(state.in_flight) else []
+        patience = 0.0 if _has_room(state, workers, budget, schedule) else _patience(budget)
+        finished = workers.collect(patience) if len(waiting) < len(state.in_flight) else []
         if finished:
             yield list(finished)
         for event in finished:
@@ -218,10 +223,11 @@ def discard_worst(population_size: int) -> Replace:
     """Return a replacement that adds the newcomers and discards the worst beyond the population's size."""
 
     def replace(state: SearchState, newcomers: Sequence[Individual]) -> tuple[Individual, ...]:
-        everyone = sorted(
-            (*state.population, *newcomers), key=lambda individual: individual.fitness, reverse=True
-        )
-        return tuple(everyone[:population_size])
+        population = list(state.population)  # the best first
+        for newcomer in newcomers:
+            place = bisect_right(population, False, key=lambda other: not other.fitness >= newcomer.fitness)
+            population.insert(place, newcomer)
+        return tuple(population[:population_size])
 
     return replace
 
@@ -244,7 +250,9 @@ def _next_proposal(state: SearchState, propose: Propose) -> Proposal:
 
 
 def _has_room(state: SearchState, workers: Workers, budget: Budget, schedule: LongestFirst | None) -> bool:
-    """Tell whether a worker is free, or the run so near its end that all that is left is proposed."""
+    """Tell whether something is to be proposed: a worker is free, or all that is left of the run is."""
+    if not budget.allows(state):
+        return False
     if len(state.in_flight) < workers.slots:
         return True
     remaining = budget.remaining(state)

@@ -121,9 +121,13 @@ def submit_job(
     options: dict[str, Any],
     timeout_seconds: float | None = None,
     stop_file: str | None = None,
+    attempt: int = 1,
 ) -> Future[dict[str, Any]]:
-    """Send a job to an executor; the future gives a `JobResult` as JSON values."""
-    message = {"id": job.id, "kind": job.kind, "payload": dict(job.payload)}
+    """Send a job to an executor; the future gives a `JobResult` as JSON values.
+
+    No two calls have the same arguments, for Dask takes equal calls for one.
+    """
+    message = {"id": job.id, "kind": job.kind, "payload": dict(job.payload), "attempt": attempt}
     return executor.submit(run_job, message, options, timeout_seconds, stop_file)
 
 
