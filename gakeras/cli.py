@@ -17,6 +17,7 @@ from rich.table import Table
 
 from gakeras.errors import InputError, JournalError, RunError, Stalled, Unfinished
 from gakeras.executors import mpi
+from gakeras.launcher import num_launched
 
 if TYPE_CHECKING:
     from gakeras.config import Settings
@@ -204,12 +205,12 @@ def main() -> None:
     Of the ranks of an MPI job only the first comes here to do what it says; the others serve.
     """
     try:
-        if mpi.num_launched() > 1:
+        if num_launched() > 1:
             mpi.open_world()
         app()
     except Unfinished as error:
         print(f"gakeras: unfinished: {error}", file=sys.stderr, flush=True)
-        if isinstance(error, Stalled) and mpi.num_launched() > 1:
+        if isinstance(error, Stalled) and num_launched() > 1:
             mpi.abort(UNFINISHED)  # a rank that does not answer would keep the others
         sys.exit(UNFINISHED)
     except (InputError, JournalError, RunError) as error:

@@ -6,7 +6,6 @@ import math
 import queue
 import time
 import uuid
-from collections import deque
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +22,9 @@ MAX_ATTEMPTS = 2
 """A job whose worker died is tried once more; the second death is its result."""
 
 _POLL_SECONDS = 1.0
+_TURN_SECONDS = 0.02
+"""How long a worker that has declined a job has to go to the end of the queue of free workers."""
+
 _FAREWELL_SECONDS = 10.0
 """How long workers have to notice that they are to stop, before the executor is left to itself."""
 
@@ -36,6 +38,7 @@ class _Flight:
     attempt: int = 1
     future: Future[dict[str, Any]] | None = None
     avoid: str | None = None
+    num_declined: int = 0
 
 
 class Dispatcher:
@@ -65,7 +68,7 @@ class Dispatcher:
         self._factory, self._options = factory, options
         self._timeout_seconds, self._stall_seconds = timeout_seconds, stall_seconds
         self._in_flight: dict[str, _Flight] = {}
-        self._retries: deque[_Flight] = deque()
+        self._retries: list[_Flight] = []
         self._done: queue.SimpleQueue[tuple[str, Future[dict[str, Any]]]] = queue.SimpleQueue()
         self._executor: Executor | None = None
         self._stop_file = Path(options.log_dir) / f"stop-{uuid.uuid4().hex}"
@@ -75,6 +78,11 @@ class Dispatcher:
     def slots(self) -> int:
         """How many jobs may be under way: those that run at a time, and those that wait for a retry."""
         return self._factory.slots + len(self._retries)
+
+    @property
+    def _max_declined(self) -> int:
+        """How often a job may be declined, for threads take turns as they like, until nobody else is free."""
+        return self._factory.slots + 10
 
     @property
     def num_in_flight(self) -> int:
@@ -116,8 +124,7 @@ class Dispatcher:
             RunError: The executor broke and no other can be opened.
         """
         deadline = math.inf if timeout is None else time.monotonic() + timeout
-        while len(self._in_flight) < self._factory.slots and self._retries:  # nobody else wanted the worker
-            self._send(self._retries.popleft())
+        self._retry_on_idle_workers()
         while True:
             done = self._take(min(_POLL_SECONDS, max(0.0, deadline - time.monotonic())))
             waiting = list(self._retries)
@@ -138,20 +145,30 @@ class Dispatcher:
             results |= {result.job_id: result for result in self.collect()}
         return [results[job.id] for job in jobs]
 
+    def _retry_on_idle_workers(self) -> None:
+        """Send jobs that wait for a retry where the caller has left workers without work."""
+        for flight in list(self._retries):
+            if len(self._in_flight) >= self._factory.slots:
+                return
+            is_declined_by_all = flight.num_declined >= self._max_declined
+            if not is_declined_by_all or not self._in_flight:
+                self._retries.remove(flight)
+                self._send(replace(flight, avoid=None) if is_declined_by_all else flight)
+
     def _retry(self, waiting: list[_Flight], free_workers: list[str]) -> None:
         """Send jobs that wait for a retry to the workers that have just become free."""
         for flight in waiting:
-            for worker in free_workers:
-                if worker != flight.avoid or self._factory.slots == 1:
-                    free_workers.remove(worker)
-                    self._retries.remove(flight)
-                    self._send(flight)
-                    break
+            suited = [worker for worker in free_workers if worker != flight.avoid or self._factory.slots == 1]
+            if suited:
+                free_workers.remove(suited[0])
+                self._retries.remove(flight)
+                self._send(replace(flight, num_declined=0))
 
     def _send(self, flight: _Flight) -> None:
         assert self._executor is not None, "a Dispatcher is a context manager"
         options, stop_file = options_to_json(self._options), str(self._stop_file)
-        arguments = (flight.job, options, flight.timeout_seconds, stop_file, flight.attempt)
+        avoid = flight.avoid if self._factory.slots > 1 else None
+        arguments = (flight.job, options, flight.timeout_seconds, stop_file, flight.attempt, avoid)
         try:
             future = submit_job(self._executor, *arguments)
         except BrokenExecutor:
@@ -183,6 +200,14 @@ class Dispatcher:
             return None
         del self._in_flight[job_id]
         result = self._read(job_id, future)
+        if result.status == "declined":
+            flight = replace(flight, future=None, num_declined=flight.num_declined + 1)
+            if flight.num_declined < self._max_declined:
+                time.sleep(_TURN_SECONDS)
+                self._send(flight)
+            else:  # no other worker is free
+                self._retries.append(flight)
+            return None
         if result.status == "died" and flight.attempt < MAX_ATTEMPTS:
             attempt = flight.attempt + 1
             self._retries.append(replace(flight, attempt=attempt, future=None, avoid=result.worker))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
@@ -43,7 +44,12 @@ class Evaluations:
 
     def collect(self, timeout: float | None) -> list[Finished]:
         """Wait `timeout` seconds at the most for an evaluation to end; return all that have."""
-        return [Finished(int(result.job_id), result) for result in self.dispatcher.collect(timeout)]
+        results = self.dispatcher.collect(timeout)
+        linger = linger_seconds(self.dispatcher.slots, median_seconds(self.state.durations))
+        if results and linger:
+            time.sleep(linger)
+            results += self.dispatcher.collect(0.0)
+        return [Finished(int(result.job_id), result) for result in results]
 
     def timeout_seconds(self) -> float | None:
         """Return the longest time an evaluation that starts now may take; None for no limit."""
@@ -55,6 +61,19 @@ class Evaluations:
         if left is not None:
             limits.append(left + _FAREWELL_SECONDS)
         return min(limits, default=None)
+
+
+def linger_seconds(slots: int, median: float | None) -> float:
+    """Return how long to wait for more results once there is one: a thousandth of an evaluation's time.
+
+    With thousands of workers more will come meanwhile, and one write to disk serves them
+    all; with fewer the wait would be for nothing, so it is 0.
+
+    >>> linger_seconds(slots=10_000, median=60.0), linger_seconds(slots=16, median=60.0)
+    (0.06, 0.0)
+    """
+    share = 1e-3
+    return share * median if median is not None and slots * share >= 1 else 0.0
 
 
 def evaluation_job(proposal: Proposal, run: RunDirectory, settings: Settings) -> Job:

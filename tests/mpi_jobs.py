@@ -51,9 +51,12 @@ def end(job: subprocess.Popen[str]) -> None:
     """Kill whatever a job has left."""
     if job.poll() is None:
         for process in [*psutil.Process(job.pid).children(recursive=True), psutil.Process(job.pid)]:
-            if process.is_running():
+            with suppress(psutil.NoSuchProcess):
                 process.kill()
-        job.wait()
+    for stream in (job.stdout, job.stderr):
+        if stream is not None:
+            stream.close()
+    job.wait()
 
 
 def ranks_of(job: subprocess.Popen[str]) -> dict[int, psutil.Process]:

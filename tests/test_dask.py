@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Timer
 
 import psutil
 import pytest
 from distributed import Client, LocalCluster
-from stub_runs import finished, records, run_stub, scores, wait_until, workers_of
+from stub_runs import count_trained, finished, has_lines, records, run_stub, scores, wait_until, workers_of
 
 from gakeras.dispatch import Dispatcher
 from gakeras.executors import ExecutorFactory, choose_executor
@@ -20,8 +20,6 @@ from gakeras.workers import ChildOptions
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.usefixtures("stub_jobs"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:distributed"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
 
@@ -73,13 +71,22 @@ def test_leaving_ends_what_runs_on_the_workers(factory: ExecutorFactory, tmp_pat
 
 
 def test_a_killed_dask_worker_costs_nothing_but_its_evaluation(client: Client, tmp_path: Path) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STUB_SECONDS", "0.2")
-        victim = psutil.Process(next(iter(client.run(os.getpid).values())))
+    environment = {"STUB_SECONDS": "0.2", "STUB_LOG": str(tmp_path / "log")}
+    client.run(lambda: os.environ.update(environment))
+    victim = psutil.Process(next(iter(client.run(os.getpid).values())))
+
+    def kill_in_the_middle() -> None:
+        wait_until(lambda: has_lines(tmp_path / "log", 4))
+        victim.kill()
+
+    with ThreadPoolExecutor(1) as beside:
+        killing = beside.submit(kill_in_the_middle)
         executor = client.get_executor(pure=False)
-        timer = Timer(1.0, victim.kill)
-        timer.start()
-        result = run_stub(tmp_path, executor, max_evaluations=20, workers={"workers": 2})
-        timer.join()
-    assert result.num_evaluations == len(set(finished(tmp_path))) == 20
-    assert result.statuses["ok"] >= 19
+        result = run_stub(tmp_path / "run", executor, max_evaluations=20, workers={"workers": 2})
+        killing.result()
+    assert result.num_evaluations == len(set(finished(tmp_path / "run"))) == 20
+    assert result.statuses == {"ok": 20}
+    trained = count_trained(
+        tmp_path / "log"
+    )  # the worker that takes the place of the killed one logs nothing
+    assert sum(times > 1 for times in trained.values()) <= 1 and max(trained.values()) <= 2

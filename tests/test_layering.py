@@ -15,15 +15,15 @@ CHECKOUT = Path(__file__).parents[1]
 PACKAGE = CHECKOUT / "gakeras"
 
 MAY_IMPORT = {
-    "__init__": {"api", "data", "encoding", "errors", "results"},
+    "__init__": {"executors", "launcher", "api", "data", "encoding", "errors", "results"},
     "__main__": {"cli"},
     "api": {
         "config", "data", "encoding", "errors", "executors", "journal", "results", "run", "searching",
         "session",
     },
     "cli": {
-        "__init__", "api", "config", "data", "errors", "executors", "finals", "fitness", "results", "run",
-        "session",
+        "__init__", "api", "config", "data", "errors", "executors", "finals", "fitness", "launcher",
+        "results", "run", "session",
     },
     "config": {"encoding", "errors", "evolution", "fitness"},
     "data": {"errors", "seeding"},
@@ -32,12 +32,13 @@ MAY_IMPORT = {
     "errors": set(),
     "evaluations": {"config", "dispatch", "evolution", "jobs", "run"},
     "evolution": {"encoding", "errors", "jobs", "seeding"},
-    "executors": {"errors", "jobs", "workers"},
+    "executors": {"errors", "jobs", "launcher", "workers"},
     "finals": {"dispatch", "encoding", "errors", "fitness", "jobs", "journal", "session"},
     "fitness": {"data", "encoding", "errors", "jobs", "seeding"},
     "jobs": set(),
     "journal": {"errors"},
     "kinds": {"fitness"},
+    "launcher": set(),
     "progress": set(),
     "replay": {"config", "encoding", "errors", "evolution", "fitness", "jobs", "journal"},
     "results": {

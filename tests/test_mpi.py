@@ -31,8 +31,8 @@ from stub_runs import (
 )
 
 from gakeras.api import resume
-from gakeras.executors import mpi
 from gakeras.journal import JournalWriter
+from gakeras.launcher import num_launched
 from gakeras.run import create_run
 
 pytestmark = [pytest.mark.mpi, pytest.mark.usefixtures("stub_jobs")]
@@ -228,10 +228,10 @@ def test_a_second_master_is_refused(config: Path, tmp_path: Path) -> None:
 
 
 def test_the_size_of_a_job_is_what_its_launcher_says() -> None:
-    assert mpi.num_launched({}) == 1
-    assert mpi.num_launched({"PMI_SIZE": "5", "PMI_RANK": "0"}) == 5
-    assert mpi.num_launched({"SLURM_NTASKS": "9"}) == 1  # a batch script: nothing was launched yet
-    assert mpi.num_launched({"SLURM_NTASKS": "9", "SLURM_STEP_NUM_TASKS": "9"}) == 9
+    assert num_launched({}) == 1
+    assert num_launched({"PMI_SIZE": "5", "PMI_RANK": "0"}) == 5
+    assert num_launched({"SLURM_NTASKS": "9"}) == 1  # a batch script: nothing was launched yet
+    assert num_launched({"SLURM_NTASKS": "9", "SLURM_STEP_NUM_TASKS": "9"}) == 9
 
 
 # Faults

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import uuid
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Any
 from gakeras.errors import InputError
 from gakeras.executors import mpi
 from gakeras.jobs import Job
+from gakeras.launcher import num_launched
 from gakeras.workers.child import answer
 from gakeras.workers.devices import visible_devices
 from gakeras.workers.supervisor import run_job
@@ -75,14 +77,14 @@ def choose_executor(
     """
     if workers is not None and workers < 1:
         raise InputError("A run needs a worker.", expected="workers >= 1", received=f"workers={workers}")
-    if choice == "mpi" or (choice == "auto" and mpi.num_launched() > 1):
+    if choice == "mpi" or (choice == "auto" and num_launched() > 1):
         pool, num_ranks = mpi.open_world()
         return ExecutorFactory(lambda: pool, min(workers or num_ranks, num_ranks), is_ours=False)
-    if mpi.num_launched() > 1:
+    if num_launched() > 1:
         raise InputError(
             "A job of several MPI ranks has one master.",
             expected="executor 'auto' or 'mpi'",
-            received=f"executor={choice!r} in {mpi.num_launched()} ranks",
+            received=f"executor={choice!r} in {num_launched()} ranks",
             way_out="Start it without mpirun or srun to use other workers.",
         )
     if isinstance(choice, Executor):
@@ -122,12 +124,15 @@ def submit_job(
     timeout_seconds: float | None = None,
     stop_file: str | None = None,
     attempt: int = 1,
+    avoid: str | None = None,
 ) -> Future[dict[str, Any]]:
     """Send a job to an executor; the future gives a `JobResult` as JSON values.
 
-    No two calls have the same arguments, for Dask takes equal calls for one.
+    The worker named `avoid` declines it. No two calls have the same arguments, for Dask takes
+    equal calls for one.
     """
-    message = {"id": job.id, "kind": job.kind, "payload": dict(job.payload), "attempt": attempt}
+    call = {"attempt": attempt, "avoid": avoid, "call": uuid.uuid4().hex}
+    message = {"id": job.id, "kind": job.kind, "payload": dict(job.payload), **call}
     return executor.submit(run_job, message, options, timeout_seconds, stop_file)
 
 

@@ -14,29 +14,19 @@ import atexit
 import os
 import signal
 import sys
-from collections.abc import Mapping
 from concurrent.futures import Executor
 from functools import cache
+from types import TracebackType
 from typing import Any, NoReturn
 
 from gakeras.errors import InputError
+from gakeras.launcher import num_launched
 from gakeras.workers.place import Place, take_place
 
 BACKOFF_SECONDS = "0.01"
 """How long an idle rank sleeps between two looks for work: at 10 ms it takes 0.3 % of a core."""
 
-_SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
 _HARMLESS = ("SIGINT", "SIGTERM", "SIGUSR1")
-
-
-def num_launched(environ: Mapping[str, str] = os.environ) -> int:
-    """Return how many ranks the launcher (mpirun, mpiexec, srun) says it has started; 1 without one.
-
-    >>> num_launched({"OMPI_COMM_WORLD_SIZE": "17"})
-    17
-    """
-    sizes = [environ[name] for name in _SIZE_VARIABLES if environ.get(name, "").isdigit()]
-    return max(map(int, sizes), default=1)
 
 
 def open_world() -> tuple[Executor, int]:
@@ -59,6 +49,20 @@ def abort(code: int) -> NoReturn:
     sys.stderr.flush()
     MPI.COMM_WORLD.Abort(code)
     sys.exit(code)
+
+
+def abort_on_uncaught_errors() -> None:
+    """Let an exception that nobody catches end all ranks, after its message.
+
+    Otherwise the ranks that wait for the one it has ended would wait for ever.
+    """
+    show = sys.excepthook
+
+    def show_and_abort(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        show(kind, error, trace)
+        abort(1)
+
+    sys.excepthook = show_and_abort
 
 
 @cache

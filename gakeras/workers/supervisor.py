@@ -83,12 +83,14 @@ def run_job(
     """Do a job in this thread's child and return its `JobResult` as JSON values. Never raises.
 
     Args:
-        job: A `Job` as JSON values.
+        job: A `Job` as JSON values; the worker that it names as `avoid` declines it.
         options: `ChildOptions` as JSON values.
         timeout_seconds: Longest time for the job itself; starting the child is not counted.
         stop_file: A path; when a file appears there, the child is killed and the job has died.
             So a master stops workers on other machines, with nothing but the run directory.
     """
+    if job.get("avoid") == current_place().name:
+        return _result(job, status="declined").to_json()
     wanted = ChildOptions(**options)
     child: _Child | None = getattr(_this_thread, "child", None)
     if child is None or child.options != wanted or not child.is_alive or child.is_worn_out:
