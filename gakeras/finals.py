@@ -133,14 +133,14 @@ def train_all(
     for training in trainings:
         dispatcher.submit(training.job())
     while waiting:
+        if session.is_over():
+            raise Unfinished(
+                f"{session.reason}: {len(waiting)} final trainings are left; `gakeras resume` does them."
+            )
         for result in dispatcher.collect(POLL_SECONDS):
             training = waiting.pop(result.job_id)
             journal.append([{"type": "trained", "key": training.key(), "result": result.to_json()}])
             yield training, result
-        if waiting and session.is_over():
-            raise Unfinished(
-                f"{session.reason}: {len(waiting)} final trainings are left; `gakeras resume` does them."
-            )
 
 
 def summarise(trainings: Sequence[tuple[FinalTraining, JobResult]]) -> list[TrainingSummary]:

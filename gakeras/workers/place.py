@@ -15,8 +15,8 @@ class Place:
     local_index: int | None = None
 
 
-def take_place(place: Place) -> None:
-    """Say what the worker is whose jobs are done in this process, as an MPI rank does."""
+def take_place(place: Place | None) -> None:
+    """Say which worker this process is, as an MPI rank does; None for no particular one."""
     global _taken
     _taken = place
 
