@@ -81,10 +81,7 @@ def test_the_script_for_slurm_requeues_what_is_unfinished_and_nothing_else(statu
 
 
 def test_the_script_for_slurm_passes_the_signal_on_and_waits(slurm, tmp_path):
-    slurm(
-        "mpirun",
-        "trap 'echo signal >> $0.log; sleep 0.5; exit 75' USR1\nfor i in {1..600}; do sleep 0.1; done",
-    )
+    slurm("mpirun", "trap 'echo signal >> $0.log; exit 75' USR1\nfor i in {1..600}; do sleep 0.1; done")
     job = subprocess.Popen(SLURM)
     wait_until(lambda: (tmp_path / "calls").exists())
     time.sleep(0.3)
