@@ -1,7 +1,7 @@
 """How much of the workers' time is idle, asynchronously and in generations, simulated and measured.
 
     python tests/benchmarks/worker_idle.py --seeds 200 --json idle.json
-    python tests/benchmarks/worker_idle.py --seeds 20 --measured 5 --scale 0.3
+    python tests/benchmarks/worker_idle.py --seeds 200 --measured 5 --scale 1 --measured-loops steady
 
 Times are lognormal (sigma 1), predictable within 30 %, 40 evaluations a worker. Idle is
 1 - useful / (workers x makespan), so what is discarded is idle too. The loops are the real
@@ -112,7 +112,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[4, 8, 16])
     parser.add_argument("--seeds", type=int, default=200, help="simulated runs of each kind")
     parser.add_argument("--measured", type=int, default=0, help="measured runs of each kind")
-    parser.add_argument("--scale", type=float, default=0.3)
+    parser.add_argument("--measured-loops", default="", help="only loops whose name contains this")
+    parser.add_argument("--scale", type=float, default=1.0, help="median seconds of a measured sleep")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     os.environ["PYTHONPATH"] = os.pathsep.join(
@@ -131,7 +132,7 @@ def main() -> None:
             print(f"{slots:3} workers, {name:45} idle {percent(row['idle']):12} %  ", end="")
             print(f"parents older by {row['mean_age']:.1f} evaluations", flush=True)
             pairs = []
-            for seed in range(arguments.measured):
+            for seed in range(arguments.measured if arguments.measured_loops in name else 0):
                 simulated = simulate(name, slots, seed, arguments.scale)["idle"]
                 measured = measure(name, slots, seed, arguments.scale)["idle"]
                 pairs.append((simulated, measured))
