@@ -28,7 +28,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from simulated_search import SimulatedWorkers, search_loop
+from simulated_search import DrawnTimes, SimulatedWorkers, search_loop
 from worker_idle import SleepingWorkers
 
 from gakeras.api import run_search
@@ -78,7 +78,7 @@ def train_networks(data: str, number: int) -> list[float]:
 
 
 def drawn_from(times: list[float], seed: int, mean: float = 1.0) -> Any:
-    """Return the time of proposal n: one of those measured, scaled to a mean."""
+    """Return the time of the n-th evaluation: one of those measured, scaled to a mean."""
     scale = mean / statistics.fmean(times)
     return lambda number: scale * random.Random(f"{seed}/{number}").choice(times)
 
@@ -105,12 +105,13 @@ def simulate(times: list[float], slots: int, population_size: int, seed: int) ->
     """
     ends: dict[str, list[float]] = {}
     for algorithm in ("generational", "steady_state"):
-        workers, state = SimulatedWorkers(slots, drawn_from(times, seed)), SearchState()
+        workers, state = SimulatedWorkers(slots, DrawnTimes(drawn_from(times, seed))), SearchState()
         budget = Budget(max_evaluations=5 * SYNCHRONOUS_EVALUATIONS)
         loop = search_loop(algorithm, state, workers, budget, seed=seed, population_size=population_size)
-        ends[algorithm] = [
-            event.result.end for events in loop for event in events if isinstance(event, Finished)
-        ]
+        ends[algorithm] = []
+        for events in loop:
+            workers.note(events)
+            ends[algorithm] += [event.result.end for event in events if isinstance(event, Finished)]
     limits = (
         sorted(ends["generational"])[SYNCHRONOUS_EVALUATIONS - 1],
         seconds_in_shares(drawn_from(times, seed), slots, population_size),
@@ -129,8 +130,8 @@ def measure(
             options = ChildOptions(directory, f"{directory}/workers", "benchmark_jobs")
             with Dispatcher(choose_executor("process", slots), options) as dispatcher:
                 dispatcher.run([Job(f"warm {n}", "sleep", {"seconds": 0.5}) for n in range(slots)])
-                workers, start = SleepingWorkers(dispatcher, seed, 1.0), time.monotonic()
-                workers.seconds = drawn_from(times, seed, mean)
+                drawn = DrawnTimes(drawn_from(times, seed, mean))
+                workers, start = SleepingWorkers(dispatcher, drawn), time.monotonic()
                 budget = Budget(
                     max_evaluations=SYNCHRONOUS_EVALUATIONS if limit is None else None,
                     deadline=None if limit is None else start + limit,
@@ -138,8 +139,10 @@ def measure(
                 loop = search_loop(
                     algorithm, SearchState(), workers, budget, seed=seed, population_size=population_size
                 )
-                events = [event for batch in loop for event in batch]
-                counts[algorithm] = sum(isinstance(event, Finished) for event in events)
+                counts[algorithm] = 0
+                for events in loop:
+                    drawn.note(events)
+                    counts[algorithm] += sum(isinstance(event, Finished) for event in events)
                 limit = time.monotonic() - start
     return counts["steady_state"], limit or 0.0
 
