@@ -103,6 +103,7 @@ def _read(
             continue
         sources = tuple(yields[read] for read in call.reads)
         if call.layer is not None and is_model(call.layer):
+            _check_one_call(call)
             inner, ends = _read(call.layer, f"{prefix}{name}/", sources, inner_inputs)
             nodes += inner
             yields[name] = _only(ends, call.layer)
@@ -211,6 +212,16 @@ def _only(ends: tuple[str, ...], layer: Any) -> str:
     if len(ends) != 1:
         raise _several_outputs(layer.name, len(ends))
     return ends[0]
+
+
+def _check_one_call(call: _Call) -> None:
+    if call.name != call.layer.name:
+        raise InputError(
+            "A model inside a model can be read if it is called once.",
+            expected="one call",
+            received=f"{call.layer.name!r}, called again",
+            way_out="Use two models.",
+        )
 
 
 def _several_outputs(layer: str, outputs: int) -> InputError:

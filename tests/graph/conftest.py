@@ -1,4 +1,4 @@
-"""Keras is quiet, and the doctests and laws run on one thread."""
+"""TensorFlow reads these once, before its first operation; float results depend on the threads."""
 
 from __future__ import annotations
 

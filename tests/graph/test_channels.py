@@ -176,6 +176,13 @@ def test_a_shared_layer_cannot_be_followed() -> None:
         channels_of(keras.Model(inputs, shared(shared(inputs))))
 
 
+def test_a_nested_model_can_be_called_once() -> None:
+    inputs = keras.Input((3,))
+    inner = keras.Sequential([keras.Input((3,)), layers.Dense(3)], name="inner")
+    with pytest.raises(InputError, match="'inner', called again"):
+        read_graph(keras.Model(inputs, inner(inner(inputs))))
+
+
 def test_an_operation_that_is_no_layer_is_named() -> None:
     inputs = keras.Input((3,))
     with pytest.raises(InputError, match=r"must be a layer.*\(Add\).*layers.Add"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_family import ancestor, family
 
@@ -13,6 +13,8 @@ from gakeras.synthesis.masks import count_synapses
 from gakeras.synthesis.mating import mate
 from gakeras.synthesis.offspring import METHODS
 from gakeras.synthesis.settings import Budget, Synthesis
+
+law = settings(deadline=None, derandomize=True)
 
 BASELINES = [method for method in METHODS if method != "synthesis"]
 
@@ -24,6 +26,7 @@ def drawn(method: str, channels, parents, share: float, kind: str = "filter", se
     return METHODS[method](candidates, channels, clusters, settings, np.random.default_rng(seed))
 
 
+@law
 @given(st.sampled_from(BASELINES), st.floats(0.05, 1.0))
 def test_a_baseline_keeps_exactly_the_budget(method: str, share: float) -> None:
     channels, parent = ancestor()
@@ -65,6 +68,7 @@ def test_lamp_scores_are_those_of_the_paper() -> None:
     np.testing.assert_allclose(_lamp_scores(magnitudes, mask)[:3], expected)
 
 
+@law
 @given(st.integers(0, 2**32 - 1))
 def test_random_looks_at_no_weight(seed: int) -> None:
     channels, parent = ancestor()

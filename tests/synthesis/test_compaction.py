@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from keras import layers
 from keras_models import NETWORKS, outputs_of, random_inputs, with_random_weights
 from random_masks import masked, random_masks
 
+from gakeras.encoding import SearchSpace, build_model, random_genome
 from gakeras.errors import InputError
 from gakeras.graph import model_cost
 from gakeras.synthesis.compaction import compact
@@ -29,6 +32,16 @@ def test_the_compacted_network_says_what_the_masked_one_says(name: str, padding:
         outputs_of(masked(model, masks), inputs), outputs_of(small, inputs), strict=True
     ):
         np.testing.assert_allclose(received, expected, rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_networks_of_the_search_compact(seed: int) -> None:
+    genome = random_genome(SearchSpace(), (16, 16), random.Random(seed))
+    scaling = layers.BatchNormalization(center=False, scale=False, trainable=False)
+    built = build_model(genome, (16, 16), 4, preprocessing=[layers.Rescaling(1 / 2), scaling])
+    model = with_random_weights(built, seed)
+    masks = random_masks(model, seed)
+    assert_same_outputs(model, masks, compact(model, masks))
 
 
 def full_masks(model: keras.Model) -> dict[str, np.ndarray]:
@@ -88,6 +101,18 @@ def test_tied_units_go_together_or_stay_together() -> None:
     masks["branch_1/kernel"][:, :, 0] = False  # no padded sum reads it either
     small = compact(model, masks)
     assert {small.get_layer(name).filters for name in ("stem", "branch_2", "gate")} == {5}
+    assert_same_outputs(model, masks, small)
+
+
+def test_a_softmax_makes_no_constant_of_a_unit_without_an_input() -> None:
+    stack = [keras.Input((3,)), layers.Dense(4, activation="softmax", name="mixture")]
+    stack += [layers.Dense(2, activation="tanh", name="hidden"), layers.Dense(2, name="out")]
+    model = with_random_weights(keras.Sequential(stack), 0)
+    masks = full_masks(model)
+    masks["mixture/kernel"][:, 0] = False  # its value still depends on the others
+    masks["hidden/kernel"][1:, 0] = False  # and is all that one neuron reads
+    small = compact(model, masks)
+    assert small.get_layer("mixture").units == 4 and small.get_layer("hidden").units == 2
     assert_same_outputs(model, masks, small)
 
 

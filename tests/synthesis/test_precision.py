@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gakeras.synthesis.precision import impose_precision, round_to
+
+law = settings(deadline=None, derandomize=True)
 
 seeds = st.integers(0, 2**32 - 1)
 LOWER = ["float16", "bfloat16", "int8"]
@@ -18,6 +20,7 @@ def weights_of(seed: int) -> np.ndarray:
     return (rng.normal(size=(40, 3)) * (rng.random((40, 3)) < 0.7)).astype("float32")
 
 
+@law
 @given(seeds, st.sampled_from(LOWER))
 def test_rounding_twice_is_rounding_once(seed: int, precision: str) -> None:
     once = round_to(weights_of(seed), precision)
@@ -25,6 +28,7 @@ def test_rounding_twice_is_rounding_once(seed: int, precision: str) -> None:
     assert once.dtype == np.float32
 
 
+@law
 @given(seeds, st.sampled_from(LOWER))
 def test_zeros_stay_zeros_and_signs_stay(seed: int, precision: str) -> None:
     weights = weights_of(seed)
@@ -33,6 +37,7 @@ def test_zeros_stay_zeros_and_signs_stay(seed: int, precision: str) -> None:
     assert (rounded * weights >= 0).all()
 
 
+@law
 @given(seeds)
 def test_errors_are_at_most_half_a_step(seed: int) -> None:
     weights = weights_of(seed)
@@ -43,6 +48,7 @@ def test_errors_are_at_most_half_a_step(seed: int) -> None:
     assert len(np.unique(round_to(weights, "int8"))) <= 255
 
 
+@law
 @given(seeds)
 def test_bfloat16_is_that_of_tensorflow(seed: int) -> None:
     import tensorflow as tf

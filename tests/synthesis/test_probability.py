@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_family import ancestor
 
@@ -17,6 +17,8 @@ from gakeras.synthesis.mating import mate
 from gakeras.synthesis.offspring import synthesize_offspring
 from gakeras.synthesis.probability import log_probability, truncate
 from gakeras.synthesis.settings import Budget, Factors, Synthesis
+
+law = settings(deadline=None, derandomize=True)
 
 seeds = st.integers(0, 2**32 - 1)
 shares = st.floats(0.05, 1.0)
@@ -45,6 +47,7 @@ def test_z_is_over_the_living_and_probabilities_are_clipped(how: str, z: float) 
     np.testing.assert_allclose(received, [*np.minimum(1, np.exp(strengths[:3] / z - 1)), 0.0])
 
 
+@law
 @given(seeds, st.sampled_from(["max", "mean", "quantile"]), st.floats(0.5, 64))
 def test_probabilities_are_probabilities_and_the_stronger_is_never_less_likely(seed, how, sharpness) -> None:
     strengths = np.sort(np.random.default_rng(seed).exponential(size=30))
@@ -62,6 +65,7 @@ def test_the_sign_of_a_weight_means_nothing() -> None:
     assert all((one[name] == other[name]).all() for name in one)
 
 
+@law
 @given(seeds, shares, st.floats(1, 64))
 def test_a_factor_meets_its_target_however_sharp_the_probabilities(seed, share, sharpness) -> None:
     rng = np.random.default_rng(seed)
@@ -71,6 +75,7 @@ def test_a_factor_meets_its_target_however_sharp_the_probabilities(seed, share, 
     assert met == pytest.approx(share * weights.sum(), rel=1e-6)
 
 
+@law
 @given(seeds, shares, shares, st.sampled_from(["filter", "kernel"]), st.sampled_from([1.0, 8.0, 16.0]))
 def test_a_budget_is_what_is_expected_at_each_level(seed, cluster_share, synapse_share, kind, sharpness):
     channels, parent = ancestor("inception")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras_models import NETWORKS
 
@@ -16,6 +16,8 @@ from gakeras.graph import fed_channels, read_graph, trace_channels, used_channel
 from gakeras.synthesis.guards import revive, trim
 from gakeras.synthesis.masks import count_synapses, density, full_masks, overlap, remove_dead
 from gakeras.synthesis.storage import load_masks, save_masks
+
+law = settings(deadline=None, derandomize=True)
 
 seeds = st.integers(0, 2**32 - 1)
 names = st.sampled_from(list(NETWORKS))
@@ -38,6 +40,7 @@ def is_within(small, large) -> bool:
     return all((small[name] <= large[name]).all() for name in large)
 
 
+@law
 @given(names, seeds)
 def test_removing_what_is_dead_only_shrinks_and_counts_what_went(name: str, seed: int) -> None:
     channels = channels_of(name)
@@ -47,6 +50,7 @@ def test_removing_what_is_dead_only_shrinks_and_counts_what_went(name: str, seed
     assert num_dead == count_synapses(masks) - count_synapses(cleaned)
 
 
+@law
 @given(names, seeds)
 def test_removing_what_is_dead_is_a_fixed_point(name: str, seed: int) -> None:
     channels = channels_of(name)
@@ -55,6 +59,7 @@ def test_removing_what_is_dead_is_a_fixed_point(name: str, seed: int) -> None:
     assert num_dead == 0 and is_within(cleaned, again)
 
 
+@law
 @given(names, seeds)
 def test_every_synapse_that_is_left_lies_on_a_path(name: str, seed: int) -> None:
     channels = channels_of(name)
@@ -83,6 +88,7 @@ def test_nothing_of_a_full_network_is_dead() -> None:
         assert remove_dead(channels_of(name), full_masks(channels_of(name)))[1] == 0
 
 
+@law
 @given(names, seeds)
 def test_a_revived_network_lives_in_every_layer_and_stays_within_its_parent(name: str, seed: int) -> None:
     channels = channels_of(name)
@@ -108,6 +114,7 @@ def test_reviving_picks_the_strongest_synapses() -> None:
     assert revived["hidden/kernel"][4 + 3].any()  # right after the four columns of the other input
 
 
+@law
 @given(seeds, st.integers(1, 60))
 def test_trimming_keeps_the_strongest(seed: int, limit: int) -> None:
     channels = channels_of("table")
