@@ -36,7 +36,7 @@ def lenet5(input_shape: tuple[int, int, int] = (28, 28, 1), classes: int = 10) -
 
 
 def lenet5_stl10() -> keras.Sequential:
-    """Build LeNet-5 for the images of STL-10, 96x96x3: the same layers, 11,056,000 synapses.
+    """Build LeNet-5 for the images of STL-10, 96x96x3: the same layers, 11,056,500 synapses.
 
     Nearly all of them are in the dense layer, which reads 21x21x50 values. Shafiee and Wong
     (2016) do not give their widths or input size for STL-10; this is the plain reading.

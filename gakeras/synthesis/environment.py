@@ -19,7 +19,7 @@ from gakeras.synthesis.mating import Candidates
 from gakeras.synthesis.probability import log_probability
 from gakeras.synthesis.settings import Budget, Synthesis
 
-_STEPS = 60  # of bisection: the bounds are at most about a thousand apart
+_TOLERANCE = 1e-7  # of log F, and so of the share of synapses
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ def solve_factor(logs: np.ndarray, weights: np.ndarray, target: float) -> float:
     if not logs.size or target >= weights.sum():
         return -float(logs.min()) if logs.size else 0.0
     low, high = -50.0, -float(logs.min())  # at `high` every probability is 1
-    for _ in range(_STEPS):
+    while high - low > _TOLERANCE:
         middle = (low + high) / 2
         is_below = float(weights @ _clipped(logs, middle)) < target
         low, high = (middle, high) if is_below else (low, middle)

@@ -106,13 +106,3 @@ def test_the_literal_factors_multiply_and_leave_a_quarter() -> None:
         factor = 1.0 if group.is_exempt else 0.8
         np.testing.assert_allclose(less.clusters[name], factor * one.clusters[name])
         np.testing.assert_allclose(less.synapses[name], 0.5 * one.synapses[name])
-
-
-def test_a_cap_below_the_budget_is_refused() -> None:
-    with pytest.raises(ValueError, match="a cap of at least the budget"):
-        Synthesis(environment=Budget.keeping(0.9), cap=0.8)
-
-
-def test_a_baseline_without_a_budget_is_refused() -> None:
-    with pytest.raises(ValueError, match="how many synapses to keep"):
-        Synthesis(method="lamp", environment=Factors())
