@@ -113,9 +113,46 @@ def table(padding: str) -> keras.Model:
     return keras.Model([left, right], ends)
 
 
+def assorted(padding: str) -> keras.Model:
+    """The rarer layers: grouped, transposed and dilated convolutions, merges, resizing, places joined."""
+    inputs = keras.Input((12, 12, 2))
+    x = layers.Conv2D(4, 3, padding=padding, dilation_rate=2, activation="relu", name="dilated")(inputs)
+    x = layers.Maximum(name="larger")([x, layers.Conv2D(4, 1, activation="elu", name="other")(x)])
+    x = layers.UpSampling2D(2, name="up")(layers.Cropping2D(1, name="crop")(x))
+    x = layers.Average(name="average")([x, layers.Conv2D(4, 1, name="third")(x)])
+    rows = [layers.Conv2D(6, 3, padding=padding, activation="relu", name=f"row_{i}")(x) for i in (1, 2)]
+    x = layers.Concatenate(axis=1, name="stacked")(rows)
+    x = layers.Conv2D(6, 3, groups=2, padding=padding, name="grouped")(x)
+    x = layers.Conv2D(4, 2, strides=2, padding=padding, activation="relu", name="strided")(x)
+    x = layers.Conv2DTranspose(3, 2, activation="relu", name="transposed")(x)
+    x = layers.Permute((2, 1, 3), name="turned")(x)
+    x = layers.Conv2D(5, 1, activation="relu", name="last")(x)
+    x = layers.Subtract(name="less")([x, layers.Dense(5, activation="softmax", name="shares")(x)])
+    return keras.Model(inputs, layers.Dense(2, name="out")(layers.GlobalMaxPooling2D(name="max")(x)))
+
+
+def signal(padding: str) -> keras.Model:
+    """One dimension, and a vector that becomes places again."""
+    return keras.Sequential(
+        [
+            keras.Input((16, 2)),
+            layers.Conv1D(5, 3, padding="causal" if padding == "same" else padding, name="conv_1"),
+            layers.ReLU(max_value=6, name="relu"),
+            layers.MaxPooling1D(2, padding=padding, name="pool"),
+            layers.SeparableConv1D(4, 3, padding=padding, activation="relu", name="separable"),
+            layers.DepthwiseConv1D(2, padding=padding, name="depth"),
+            layers.GlobalAveragePooling1D(name="mean"),
+            layers.Reshape((1, 1, 4), name="place"),
+            layers.Conv2D(3, 1, activation="relu", name="conv_2"),
+            layers.Reshape((3,), name="vector"),
+            layers.Dense(2, name="out"),
+        ]
+    )
+
+
 NETWORKS: dict[str, Callable[[str], keras.Model]] = {
     function.__name__: function
-    for function in (lenet, normalised, inception, residual, depthwise, nested, table)
+    for function in (lenet, normalised, inception, residual, depthwise, nested, table, assorted, signal)
 }
 
 

@@ -144,7 +144,8 @@ def _passing(node: Node, *sources: np.ndarray) -> Step:
 
 
 def _whole(node: Node) -> Step:
-    return Step(node.name, node.layer, node.inputs, _width(node.output_shape), "fixed")
+    arrays = _arrays(node, dict.fromkeys(node.weights, ()))  # with no axis along units that can go
+    return Step(node.name, node.layer, node.inputs, _width(node.output_shape), "fixed", arrays=arrays)
 
 
 def _reshaping(node: Node) -> Step:

@@ -23,7 +23,7 @@ def pack(channels: Channels, network: Network) -> Network:
     indices = permuted_indices(channels, origin)
 
     def permuted(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return {name: take(array, indices.get(name, ())) for name, array in arrays.items()}
+        return {name: take(array, indices[name]) for name, array in arrays.items()}
 
     strengths = None if network.strengths is None else permuted(network.strengths)
     return Network(permuted(network.weights), permuted(network.masks), strengths)

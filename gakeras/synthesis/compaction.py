@@ -57,7 +57,7 @@ def compact(model: keras.Model, masks: Mapping[str, np.ndarray] | None = None) -
     for layer in {node.layer: node for node in graph.nodes if node.weights}.values():
         changes.setdefault(layer.layer, {}).update(_without_constraints(layer.config))
     indices = kept_indices(channels, kept)
-    small = {key: take(array, indices.get(key, ())) for key, array in folded.items()}
+    small = {key: take(array, indices[key]) for key, array in folded.items()}
     return rebuild(model, changes, small)
 
 

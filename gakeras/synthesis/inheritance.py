@@ -45,7 +45,7 @@ def inherit(
 
 def _owned(channels: Channels, name: str, living: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Return which numbers of a bias or the like belong to living units."""
-    axes = channels.axes.get(name, ())
+    axes = channels.axes[name]
     if not axes or axes[-1] is None:
         return np.ones(shape, bool)
     return np.broadcast_to(living[axes[-1]], shape)
