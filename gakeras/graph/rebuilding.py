@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from gakeras.errors import InputError
 from gakeras.graph.reading import check_model, layers_by_path
 
 
@@ -40,10 +41,19 @@ def rebuild(
         weights: Every array of the new model by the names of `read_weights`.
 
     Raises:
-        InputError: for a model that cannot be read.
+        InputError: for a model that cannot be read, or not be made from its configuration.
     """
     check_model(model)
-    new = type(model).from_config(_changed(model.get_config(), "", changes))
+    try:
+        new = type(model).from_config(_changed(model.get_config(), "", changes))
+    except TypeError as error:  # Keras' own word for what it cannot make from its configuration
+        raise InputError(
+            "A model is rebuilt from its configuration.",
+            expected="layers, activations and initializers that Keras can make from their configurations",
+            received=f"{model.name!r}, of which Keras says: {str(error).splitlines()[0]}",
+            way_out="Use activations by name, and register your own with "
+            "`keras.saving.register_keras_serializable`.",
+        ) from error
     write_weights(new, weights)
     return new
 

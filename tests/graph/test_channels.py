@@ -102,6 +102,16 @@ def test_any_kept_units_make_a_model_that_keras_builds(name: str) -> None:
     assert small.count_params() < model.count_params()
 
 
+def test_a_model_that_keras_cannot_make_from_its_configuration_is_refused() -> None:
+    def doubled(x):
+        return x * 2
+
+    stack = [keras.Input((3,)), layers.Dense(2, activation=doubled, name="odd")]
+    model = keras.Sequential(stack, name="odd_model")
+    with pytest.raises(InputError, match="'odd_model', of which Keras says.*Dense.*register_keras_serial"):
+        rebuild(model, {}, read_weights(model))
+
+
 def test_a_flattened_filter_stands_at_every_position() -> None:
     channels = channels_of(NETWORKS["lenet"]("valid"))
     places = channels.units["flatten"].reshape(-1, 6)
