@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -83,7 +83,7 @@ def synthesize_offspring(
     """
     clusters = form_clusters(channels, settings.cluster)
     parents = parents if settings.gene_tags or len(parents) == 1 else [pack(channels, p) for p in parents]
-    candidates = mate(parents, clusters, settings, alpha)
+    candidates = _viable(channels, mate(parents, clusters, settings, alpha))
     limit = float("inf") if settings.cap is None else settings.cap * candidates.num_parent_synapses
     is_sound, attempt = False, 0
     while not is_sound and attempt < (settings.max_attempts if settings.method in _BY_CHANCE else 1):
@@ -95,6 +95,11 @@ def synthesize_offspring(
         masks = _mended(channels, masks, parents, candidates, limit)
     weights = inherit(channels, parents, masks, from_=heir)
     return Offspring(Network(weights, masks), count_synapses(drawn), num_dead, attempt, not is_sound)
+
+
+def _viable(channels: Channels, candidates: Candidates) -> Candidates:
+    """Leave out what would be dead because chi refuses the clusters around it: it would use up the budget."""
+    return replace(candidates, masks=remove_dead(channels, candidates.masks)[0])
 
 
 def _mended(

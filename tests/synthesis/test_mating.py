@@ -11,9 +11,10 @@ from small_family import ancestor, family
 
 from gakeras.errors import InputError
 from gakeras.synthesis.clusters import form_clusters
+from gakeras.synthesis.masks import remove_dead
 from gakeras.synthesis.mating import mate
 from gakeras.synthesis.offspring import synthesize_offspring
-from gakeras.synthesis.settings import Synthesis
+from gakeras.synthesis.settings import Factors, Synthesis
 
 seeds = st.integers(0, 2**32 - 1)
 shares = st.floats(0.05, 1.0)
@@ -105,3 +106,12 @@ def test_strengths_can_be_other_than_the_weights() -> None:
         channels, [replace(parent, strengths=strengths)], settings, np.random.default_rng(0)
     ).network.masks
     assert masks["conv_1/kernel"][..., 0].mean() > masks["conv_1/kernel"][..., 1:].mean()
+
+
+@pytest.mark.parametrize("name", ["lenet", "residual", "inception"])
+def test_what_chi_leaves_without_an_input_or_output_takes_nothing_of_the_budget(name: str) -> None:
+    channels, parents = family(name, 5)
+    everything = Synthesis(chi=1.0, environment=Factors(1e9, 1e9), cap=None)  # every candidate is drawn
+    assert remove_dead(channels, mate(parents, form_clusters(channels), everything).masks)[1] > 0
+    born = synthesize_offspring(channels, parents, everything, np.random.default_rng(0))
+    assert born.num_drawn > 0 and born.num_dead == 0
