@@ -7,6 +7,8 @@ library, so that a worker can still choose its threads, devices and `KERAS_BACKE
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from gakeras.launcher import num_launched
+
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -41,6 +43,12 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from gakeras.errors import JournalError as JournalError
     from gakeras.errors import RunError as RunError
     from gakeras.results import SearchResult as SearchResult
+
+
+if num_launched() > 1:
+    from gakeras.executors.mpi import abort_on_uncaught_errors
+
+    abort_on_uncaught_errors()
 
 
 def __getattr__(name: str) -> Any:

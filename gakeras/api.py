@@ -5,39 +5,22 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from gakeras.config import Settings, settings_from
 from gakeras.data import Arrays, as_arrays
-from gakeras.dispatch import Dispatcher
 from gakeras.encoding import SearchSpace, genome_cost
 from gakeras.errors import InputError
-from gakeras.evolution import (
-    Abandoned,
-    Budget,
-    Event,
-    Finished,
-    Proposal,
-    Proposer,
-    SearchState,
-    generational,
-    make_toolbox,
-    steady_state,
-)
 from gakeras.executors import ExecutorChoice, choose_executor
-from gakeras.fitness.objectives import objectives
-from gakeras.jobs import Job
-from gakeras.journal import JournalWriter, read_journal
-from gakeras.progress import Progress
-from gakeras.replay import assess, record_of, replacement, replay
+from gakeras.journal import has_begun
 from gakeras.results import SearchResult
 from gakeras.run import RunDirectory, create_run, open_run
-from gakeras.supervision import child_options
+from gakeras.searching import continue_search
+from gakeras.session import Session
 
 
 def search(
@@ -58,9 +41,10 @@ def search(
     learning_rate: float | None = None,
     max_parameters: int | None = 2_000_000,
     max_flops: int | None = 60_000_000,
-    executor: ExecutorChoice = "process",
+    executor: ExecutorChoice = "auto",
     workers: int | Mapping[str, Any] | None = None,
     timeout_seconds: float | None = None,
+    time_limit: float | None = None,
     seed: int = 0,
     run_dir: str | Path | None = None,
     progress: bool = True,
@@ -86,10 +70,12 @@ def search(
         max_seconds: Budget in seconds; what still runs at its end is given up.
         num_folds, epochs, batch_size, optimizer, learning_rate: One evaluation.
         max_parameters, max_flops: Larger networks are never trained; None for no cap.
-        executor: `"process"`, `"serial"`, `"debug"`, or a `concurrent.futures.Executor`.
+        executor: `"auto"` (MPI ranks under mpirun, else processes), `"process"`, `"serial"`,
+            `"mpi"`, `"debug"`, or a `concurrent.futures.Executor`.
         workers: Networks trained at the same time, by default one a core; or the settings of
             the workers, such as `{"workers": 4, "threads_per_worker": 2}`.
         timeout_seconds: Longest time of one evaluation.
+        time_limit: Seconds until this call returns, to be gone on with by `resume`.
         seed: The same seed and the serial executor give the same search.
         run_dir: A new directory for the run; by default one in `runs/`.
         progress: Whether to show how far the search is.
@@ -130,7 +116,7 @@ def search(
         },
         "caps": {"max_parameters": max_parameters, "max_flops": max_flops},
         "workers": {
-            "executor": executor if isinstance(executor, str) else "process",
+            "executor": executor if isinstance(executor, str) else "auto",
             "timeout_seconds": timeout_seconds,
             **(workers if isinstance(workers, Mapping) else {"workers": workers}),
         },
@@ -146,7 +132,8 @@ def search(
         keywords=inspect.signature(search).parameters,
     )
     arrays = as_arrays(x, y, x_test, y_test)
-    return run_search(checked, arrays, run_dir=run_dir, executor=executor, progress=progress)
+    session = Session(time_limit, checked.workers.grace_seconds)
+    return run_search(checked, arrays, run_dir=run_dir, executor=executor, session=session, progress=progress)
 
 
 def run_search(
@@ -155,15 +142,17 @@ def run_search(
     *,
     run_dir: str | Path | None = None,
     executor: ExecutorChoice | None = None,
+    session: Session | None = None,
     progress: bool = True,
 ) -> SearchResult:
     """Start the search that validated settings describe; see `search`."""
     settings = _changed(settings, backend=_backend(settings))
     choice = executor if executor is not None else settings.workers.executor
     choose_executor(choice, settings.workers.workers)
+    session = session or Session(None, settings.workers.grace_seconds)
     _check_baselines(settings, arrays.x.shape[1:])
     run = create_run(Path(run_dir) if run_dir else _new_run_dir(settings.name), settings, arrays)
-    return _continue(run, settings, choice, progress)
+    return continue_search(run, settings, choice, session, progress=progress)
 
 
 def resume(
@@ -173,6 +162,8 @@ def resume(
     max_seconds: float | None = None,
     executor: ExecutorChoice | None = None,
     workers: int | None = None,
+    time_limit: float | None = None,
+    session: Session | None = None,
     progress: bool = True,
 ) -> SearchResult:
     """Go on with a search from its run directory alone, and return its result.
@@ -185,6 +176,8 @@ def resume(
         max_evaluations, max_seconds: A new budget for the whole run, what it has used
             included; by default the one it was started with.
         executor, workers: Other workers than it was started with.
+        time_limit: Seconds until this call returns, to be gone on with by another one.
+        session: A session that has begun already, in place of a time limit.
         progress: Whether to show how far the search is.
 
     Raises:
@@ -197,120 +190,30 @@ def resume(
         settings = _changed(settings, max_evaluations=max_evaluations, max_seconds=max_seconds)
     if workers is not None:
         settings = _changed(settings, workers=asdict(settings.workers) | {"workers": workers})
-    return _continue(run, settings, executor or settings.workers.executor, progress)
+    session = session or Session(time_limit, settings.workers.grace_seconds)
+    choice = executor if executor is not None else settings.workers.executor
+    return continue_search(run, settings, choice, session, progress=progress)
 
 
-@dataclass(frozen=True)
-class _SearchWorkers:
-    """The loop's view of the dispatcher: proposals go in, finished evaluations come out."""
+def holds_run(run_dir: str | Path, settings: Settings) -> bool:
+    """Tell whether a directory holds a run of these settings, to be gone on with.
 
-    run: RunDirectory
-    settings: Settings
-    dispatcher: Dispatcher
-
-    @property
-    def slots(self) -> int:
-        return self.dispatcher.slots
-
-    def submit(self, proposal: Proposal) -> None:
-        self.dispatcher.submit(evaluation_job(proposal, self.run, self.settings))
-
-    def collect(self, timeout: float | None) -> list[Finished]:
-        return [Finished(int(result.job_id), result) for result in self.dispatcher.collect(timeout)]
-
-
-def evaluation_job(proposal: Proposal, run: RunDirectory, settings: Settings) -> Job:
-    """Return the job that evaluates a proposal on all folds, from its first epoch to its last."""
-    payload = {
-        "genome": proposal.genome.to_json(),
-        "run_seed": settings.seed,
-        "repeat": 0,
-        "folds": list(range(settings.num_folds)),
-        "from_epoch": 0,
-        "to_epoch": settings.training.epochs,
-        "training": asdict(settings.training),
-        "data_dir": str(run.data),
-        "folds_file": str(run.folds),
-    }
-    return Job(id=str(proposal.number), kind="evaluate", payload=payload)
-
-
-def _continue(
-    run: RunDirectory, settings: Settings, executor: ExecutorChoice, progress: bool
-) -> SearchResult:
-    factory = choose_executor(executor, settings.workers.workers)
-    with JournalWriter(run.journal) as journal:
-        past = replay(read_journal(run.journal), settings)
-        start = time.monotonic() - past.elapsed
-        deadline = None if settings.max_seconds is None else start + settings.max_seconds
-        budget = Budget(settings.max_evaluations, deadline, max_first_failures=settings.max_first_failures)
-        bar = Progress(
-            settings.name,
-            total=settings.max_evaluations,
-            seconds=budget.seconds_left(),
-            done=past.state.num_evaluated,
-            show=progress,
+    Budget and workers may differ. Raises `InputError` where it holds another run.
+    """
+    root = Path(run_dir)
+    if not has_begun(RunDirectory(root.absolute()).journal):
+        return False
+    own, other = (each.to_json() for each in (open_run(root).settings, settings))
+    may_differ = {"workers", "max_evaluations", "max_seconds", "backend"}
+    different = sorted(name for name in own.keys() - may_differ if own[name] != other[name])
+    if different:
+        raise InputError(
+            "A run is gone on with under the settings it was started with.",
+            expected=f"those of the run in {root}",
+            received=f"others for {', '.join(different)}",
+            way_out="Use another run_dir, or `gakeras resume`, which reads them from the run.",
         )
-        best = min((individual.loss for individual in past.evaluated), default=None)
-        stop_reason = budget.stop_reason(past.state)
-        was_interrupted = False
-        if stop_reason is None:
-            options = child_options(run, settings)
-            with Dispatcher(factory, options, settings.workers.timeout_seconds) as dispatcher, bar:
-                loop = _loop(past.state, settings, run, _SearchWorkers(run, settings, dispatcher), budget)
-                try:
-                    for events in loop:
-                        elapsed = time.monotonic() - start
-                        journal.append(record_of(event, elapsed) for event in events)
-                        best = _best(best, events)
-                        note = "" if best is None else f"best {best:.4f}"
-                        finished = sum(isinstance(event, Finished) for event in events)
-                        done = past.state.num_evaluated + finished
-                        running = len(past.state.in_flight) - finished
-                        bar.update(done, running=running, note=note)
-                except KeyboardInterrupt:
-                    was_interrupted = True
-                    given_up = [Abandoned(number) for number in past.state.in_flight]
-                    journal.append(record_of(event, time.monotonic() - start) for event in given_up)
-                    stop_reason = "interrupted; `gakeras resume` goes on"
-            stop_reason = stop_reason or budget.stop_reason(past.state) or "nothing is left to do"
-    return SearchResult(
-        run, stop_reason, was_interrupted=was_interrupted, executor=executor, progress=progress
-    )
-
-
-def _loop(
-    state: SearchState, settings: Settings, run: RunDirectory, workers: _SearchWorkers, budget: Budget
-) -> Iterator[list[Event]]:
-    input_shape, outputs = run.info.input_shape, run.info.task.outputs
-    propose = Proposer(
-        run_seed=settings.seed,
-        toolbox=make_toolbox(settings.space, input_shape, settings.variation),
-        variation=settings.variation,
-        input_shape=input_shape,
-        outputs=outputs,
-        min_population_size=settings.first_population,
-        caps=settings.caps,
-    )
-    arguments: dict[str, Any] = {
-        "propose": propose,
-        "replace": replacement(settings),
-        "assess": assess,
-        "workers": workers,
-        "budget": budget,
-    }
-    if settings.algorithm == "generational":
-        return generational(state, **arguments, generation_size=settings.population_size)
-    return steady_state(state, **arguments)
-
-
-def _best(best: float | None, events: list[Event]) -> float | None:
-    losses = [
-        objectives(event.result.measures)[0]
-        for event in events
-        if isinstance(event, Finished) and event.result.status == "ok"
-    ]
-    return min([*losses, *([] if best is None else [best])], default=None)
+    return True
 
 
 def _backend(settings: Settings) -> Any:

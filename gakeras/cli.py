@@ -6,6 +6,7 @@ import json
 import statistics
 import sys
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,13 +15,19 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from gakeras.errors import InputError, JournalError, RunError
+from gakeras.errors import InputError, JournalError, RunError, Stalled, Unfinished
+from gakeras.executors import mpi
+from gakeras.launcher import num_launched
 
 if TYPE_CHECKING:
+    from gakeras.config import Settings
     from gakeras.finals import TrainingSummary
     from gakeras.results import SearchResult
+    from gakeras.session import Session
 
 INTERRUPTED = 130
+UNFINISHED = 75
+"""The run is to be resumed: `EX_TEMPFAIL` of sysexits.h, on which a batch script requeues its job."""
 
 app = typer.Typer(
     help="Evolve Keras networks. Without further ado: `gakeras search` runs on scikit-learn's digits.",
@@ -42,11 +49,26 @@ SetOption = Annotated[
 RunDirOption = Annotated[
     Path | None, typer.Option("--run-dir", help="A new directory for the run; by default one in runs/.")
 ]
-ExecutorOption = Annotated[str | None, typer.Option(help="serial, process or debug.")]
+ExecutorOption = Annotated[str | None, typer.Option(help="auto, serial, process, mpi or debug.")]
 WorkersOption = Annotated[int | None, typer.Option(help="Networks trained at the same time.")]
 EvaluationsOption = Annotated[int | None, typer.Option(help="Budget of the whole run, in evaluations.")]
 SecondsOption = Annotated[float | None, typer.Option(help="Budget of the whole run, in seconds.")]
+LimitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--time-limit",
+        metavar="TIME",
+        help="When this process has to end, in seconds or as [D-]HH:MM:SS; exit status 75 then says: resume.",
+    ),
+]
 ProgressOption = Annotated[bool, typer.Option("--progress/--no-progress", help="Show how far the run is.")]
+
+
+class ResumeMode(StrEnum):
+    """Whether `search` goes on with a run that is there."""
+
+    never = "never"
+    auto = "auto"
 
 
 @app.command()
@@ -59,6 +81,10 @@ def search(
     max_evaluations: EvaluationsOption = None,
     max_seconds: SecondsOption = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the run.")] = None,
+    time_limit: LimitOption = None,
+    resume_mode: Annotated[
+        ResumeMode, typer.Option("--resume", help="auto: go on with the run in --run-dir, if there is one.")
+    ] = ResumeMode.never,
     progress: ProgressOption = True,
 ) -> None:
     """Search for a network, train the winner beside the baselines, and write best.keras.
@@ -66,8 +92,10 @@ def search(
     A relative data path is relative to the config, or to the current folder if given by --set.
 
     Example: gakeras search configs/mnist.toml --run-dir runs/mnist --max-seconds 3600
+
+    On a cluster: mpirun -n 17 gakeras search mnist --run-dir runs/mnist --resume auto --time-limit 11:50:00
     """
-    from gakeras.api import run_search
+    from gakeras import api
     from gakeras.config import DataSettings, find_config, load_config
     from gakeras.data import load_source
 
@@ -81,11 +109,25 @@ def search(
     }
     given = [f"{key}={value}" for key, value in options.items() if value is not None]
     settings = load_config(path, [*overrides, *given])
+    session = _session(time_limit, settings)
+    if resume_mode is ResumeMode.auto and run_dir is not None and api.holds_run(run_dir, settings):
+        _finish(
+            api.resume(
+                run_dir,
+                max_evaluations=settings.max_evaluations,
+                max_seconds=settings.max_seconds,
+                executor=settings.workers.executor,
+                workers=settings.workers.workers,
+                session=session,
+                progress=progress,
+            ),
+            session,
+        )
+        return
     data = settings.data or DataSettings()
     is_typed = any(override.partition("=")[0].strip() == "data.source" for override in overrides)
     arrays = load_source(data.source, limit=data.limit, base_dir=Path() if is_typed else path.parent)
-    result = run_search(settings, arrays, run_dir=run_dir, progress=progress)
-    _finish(result)
+    _finish(api.run_search(settings, arrays, run_dir=run_dir, session=session, progress=progress), session)
 
 
 @app.command()
@@ -95,6 +137,7 @@ def resume(
     workers: WorkersOption = None,
     max_evaluations: EvaluationsOption = None,
     max_seconds: SecondsOption = None,
+    time_limit: LimitOption = None,
     progress: ProgressOption = True,
 ) -> None:
     """Go on with a run that was interrupted, or with a larger budget.
@@ -102,16 +145,19 @@ def resume(
     Example: gakeras resume runs/mnist --max-evaluations 500
     """
     from gakeras import api
+    from gakeras.run import open_run
 
+    session = _session(time_limit, open_run(run_dir).settings)
     result = api.resume(
         run_dir,
         max_evaluations=max_evaluations,
         max_seconds=max_seconds,
         executor=executor,
         workers=workers,
+        session=session,
         progress=progress,
     )
-    _finish(result)
+    _finish(result, session)
 
 
 @app.command()
@@ -154,9 +200,19 @@ def export(
 
 
 def main() -> None:
-    """Run the command line; what the user can put right is one line, not a traceback."""
+    """Run the command line; what the user can put right is one line, not a traceback.
+
+    Of the ranks of an MPI job only the first comes here to do what it says; the others serve.
+    """
     try:
+        if num_launched() > 1:
+            mpi.open_world()
         app()
+    except Unfinished as error:
+        print(f"gakeras: unfinished: {error}", file=sys.stderr, flush=True)
+        if isinstance(error, Stalled) and num_launched() > 1:
+            mpi.abort(UNFINISHED)  # a rank that does not answer would keep the others
+        sys.exit(UNFINISHED)
     except (InputError, JournalError, RunError) as error:
         print(f"gakeras: {error}", file=sys.stderr)
         sys.exit(2)
@@ -165,11 +221,19 @@ def main() -> None:
         sys.exit(INTERRUPTED)
 
 
-def _finish(result: SearchResult) -> None:
+def _session(time_limit: str | None, settings: Settings) -> Session:
+    from gakeras.session import Session, parse_seconds
+
+    return Session(None if time_limit is None else parse_seconds(time_limit), settings.workers.grace_seconds)
+
+
+def _finish(result: SearchResult, session: Session) -> None:
     console.print(repr(result), markup=False, highlight=False)
     if result.was_interrupted:
         raise KeyboardInterrupt
-    summaries = result.train_final()
+    if result.is_unfinished:
+        raise Unfinished(result.stop_reason)
+    summaries = result.train_final(session)
     console.print(_comparison(summaries, result))
     path = result.save(result.run.root / "best.keras")
     console.print(f"wrote {path}", highlight=False)

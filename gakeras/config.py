@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 from gakeras.encoding import Genome, SearchSpace
 from gakeras.errors import InputError
 from gakeras.evolution import Caps, Variation
-from gakeras.fitness.options import Optimizer, TrainingOptions
+from gakeras.fitness.options import Optimizer, Schedule, TrainingOptions
 
 _STRICT = ConfigDict(extra="forbid")
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -41,26 +41,38 @@ class FinalSettings:
     batch_size: PositiveInt = 128
     optimizer: Optimizer = "rmsprop"
     learning_rate: PositiveFloat | None = None
+    schedule: Schedule = "constant"
     repeats: PositiveInt = 1
     baselines: tuple[str, ...] = ()
 
     @property
     def training(self) -> TrainingOptions:
         """The same as training options."""
-        return TrainingOptions(self.epochs, self.batch_size, self.optimizer, self.learning_rate)
+        return TrainingOptions(
+            self.epochs, self.batch_size, self.optimizer, self.learning_rate, self.schedule
+        )
 
 
 @dataclass(frozen=True, config=_STRICT)
 class WorkerSettings:
     """Who trains: the executor, how many at once, and how each worker is kept in check.
 
-    `job_module` is the module that says how each kind of job is done (see `gakeras.kinds`).
+    An evaluation is stopped after `timeout_seconds`, or after `timeout_in_medians` times the median
+    of those before it, whichever comes first; starting its process may take `start_seconds` more.
+    When nothing has come back for another `stall_seconds`, the run is given up, to be resumed.
+    After SIGTERM or SIGUSR1 what runs has `grace_seconds` to end. `workers_per_device` workers
+    share a GPU. `job_module` says how each kind of job is done (see `gakeras.kinds`).
     """
 
-    executor: str = "process"
+    executor: str = "auto"
     workers: PositiveInt | None = None
     threads_per_worker: PositiveInt = 1
+    workers_per_device: PositiveInt = 1
     timeout_seconds: PositiveFloat | None = None
+    timeout_in_medians: PositiveFloat | None = 20.0
+    start_seconds: PositiveFloat = 300.0
+    grace_seconds: PositiveFloat = 20.0
+    stall_seconds: PositiveFloat = 120.0
     max_jobs_per_child: PositiveInt | None = 50
     job_module: str = "gakeras.kinds"
 
@@ -79,7 +91,9 @@ class Settings:
 
     `population_size`, `min_population_size` and `algorithm` are those of Algorithm 1 of
     Vidnerova and Neruda (2018); with `algorithm = "generational"` a generation has
-    `population_size` offspring. `max_first_failures` evaluations that all fail end the run.
+    `population_size` offspring. The last `num_last` evaluations per worker are proposed
+    together and start longest first (see `gakeras.evolution.LongestFirst`); 0 is Algorithm 1
+    to the letter. `max_first_failures` evaluations that all fail end the run.
     """
 
     name: str = "search"
@@ -90,6 +104,7 @@ class Settings:
     population_size: PositiveInt = 20
     min_population_size: PositiveInt | None = None
     num_elite: Annotated[int, Field(ge=0)] = 1
+    num_last: Annotated[int, Field(ge=0)] = 10
     max_evaluations: PositiveInt | None = None
     max_seconds: PositiveFloat | None = None
     num_folds: Annotated[int, Field(ge=2)] = 5

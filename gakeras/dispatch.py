@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import time
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
-from dataclasses import replace
+import uuid
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, wait
+from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from gakeras.errors import Stalled, Unfinished
 from gakeras.executors import ExecutorFactory, submit_job
-from gakeras.jobs import Job, JobResult
+from gakeras.jobs import Job, JobResult, Status
 from gakeras.workers import ChildOptions, stop_children
 from gakeras.workers.supervisor import allow_children, options_to_json
 
 MAX_ATTEMPTS = 2
 """A job whose worker died is tried once more; the second death is its result."""
+
+_POLL_SECONDS = 1.0
+_TURN_SECONDS = 0.02
+"""How long a worker that has declined a job has to go to the end of the queue of free workers."""
+
+_FAREWELL_SECONDS = 10.0
+"""How long workers have to notice that they are to stop, before the executor is left to itself."""
+
+
+@dataclass(frozen=True)
+class _Flight:
+    """A job under way: how long it may take, which attempt it is, its future, and the worker to avoid."""
+
+    job: Job
+    timeout_seconds: float | None
+    attempt: int = 1
+    future: Future[dict[str, Any]] | None = None
+    avoid: str | None = None
+    num_declined: int = 0
 
 
 class Dispatcher:
@@ -23,25 +46,48 @@ class Dispatcher:
 
     A job never raises here: whatever happens to it comes back as a `JobResult`. When the
     executor itself breaks, another one is opened and what was in flight is submitted again.
+
+    A job whose worker died is tried once more, on another worker where there is one: it
+    waits until another worker is free, and the one that lost it gets other work meanwhile.
+
+    Args:
+        factory: Opens the executor.
+        options: How child processes are run.
+        timeout_seconds: Longest time of a job that is submitted without one of its own.
+        stall_seconds: When nothing has come back for so much longer than the longest job
+            under way may take, its start included, the workers are given up.
     """
 
     def __init__(
-        self, factory: ExecutorFactory, options: ChildOptions, timeout_seconds: float | None = None
+        self,
+        factory: ExecutorFactory,
+        options: ChildOptions,
+        timeout_seconds: float | None = None,
+        stall_seconds: float = 120.0,
     ) -> None:
-        self._factory, self._options, self._timeout_seconds = factory, options, timeout_seconds
-        self._in_flight: dict[str, tuple[Job, int, Future[dict[str, Any]]]] = {}
+        self._factory, self._options = factory, options
+        self._timeout_seconds, self._stall_seconds = timeout_seconds, stall_seconds
+        self._in_flight: dict[str, _Flight] = {}
+        self._retries: list[_Flight] = []
         self._done: queue.SimpleQueue[tuple[str, Future[dict[str, Any]]]] = queue.SimpleQueue()
         self._executor: Executor | None = None
+        self._stop_file = Path(options.log_dir) / f"stop-{uuid.uuid4().hex}"
+        self._last_event = time.monotonic()
 
     @property
     def slots(self) -> int:
-        """How many jobs run at the same time."""
-        return self._factory.slots
+        """How many jobs may be under way: those that run at a time, and those that wait for a retry."""
+        return self._factory.slots + len(self._retries)
+
+    @property
+    def _max_declined(self) -> int:
+        """How often a job may be declined, for threads take turns as they like, until nobody else is free."""
+        return self._factory.slots + 10
 
     @property
     def num_in_flight(self) -> int:
         """How many jobs have been submitted and not come back."""
-        return len(self._in_flight)
+        return len(self._in_flight) + len(self._retries)
 
     def __enter__(self) -> Self:
         allow_children(self._options.owner)
@@ -51,39 +97,44 @@ class Dispatcher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Give up what is in flight: cancel what waits, kill what runs."""
-        for _, _, future in self._in_flight.values():
-            future.cancel()
+        """Give up what is in flight: cancel what waits, kill what runs, on this machine and on others."""
+        futures = [flight.future for flight in self._in_flight.values() if flight.future is not None]
+        running = [future for future in futures if not future.cancel()]
+        if futures:
+            self._stop_file.parent.mkdir(parents=True, exist_ok=True)
+            self._stop_file.touch()
         stop_children(self._options.owner)
+        _, still_running = wait(running, timeout=0.0 if kind is Stalled else _FAREWELL_SECONDS)
         if self._factory.is_ours and self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=True)
+            self._executor.shutdown(wait=kind is not Stalled, cancel_futures=True)
+        if len(running) == len(futures) and not still_running:  # or a worker may have yet to see it
+            self._stop_file.unlink(missing_ok=True)
 
-    def submit(self, job: Job, attempt: int = 1) -> None:
-        """Send a job off."""
-        assert self._executor is not None, "a Dispatcher is a context manager"
-        options = options_to_json(self._options)
-        try:
-            future = submit_job(self._executor, job, options, self._timeout_seconds)
-        except BrokenExecutor:
-            self._executor = self._factory.open()
-            future = submit_job(self._executor, job, options, self._timeout_seconds)
-        self._in_flight[job.id] = (job, attempt, future)
-        future.add_done_callback(lambda done: self._done.put((job.id, done)))
+    def submit(self, job: Job, timeout_seconds: float | None = None) -> None:
+        """Send a job off; `timeout_seconds` is its longest time, by default that of the dispatcher."""
+        self._send(_Flight(job, self._timeout_seconds if timeout_seconds is None else timeout_seconds))
 
     def collect(self, timeout: float | None = None) -> list[JobResult]:
-        """Wait until at least one job is done; return all that are, or none after `timeout` seconds."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        results: list[JobResult] = []
-        while not results:
-            try:
-                left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                done = [self._done.get(timeout=left)]
-            except queue.Empty:
-                return []
-            while not self._done.empty():
-                done.append(self._done.get())
-            results.extend(result for job_id, future in done if (result := self._settle(job_id, future)))
-        return results
+        """Wait until a job is done; return all that are, or none after `timeout` seconds.
+
+        It returns none as well when a job has to be tried again, for its worker is free now.
+
+        Raises:
+            Stalled: Nothing has come back for far too long.
+            RunError: The executor broke and no other can be opened.
+        """
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        self._retry_on_idle_workers()
+        while True:
+            done = self._take(min(_POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+            waiting = list(self._retries)
+            results = [result for job_id, future in done if (result := self._settle(job_id, future))]
+            has_new_retry = len(self._retries) > len(waiting)
+            self._retry(waiting, [result.worker for result in results])
+            if not done:
+                self._check_for_stall()
+            if results or has_new_retry or time.monotonic() >= deadline:
+                return results
 
     def run(self, jobs: list[Job]) -> list[JobResult]:
         """Do all these jobs and return their results in their order."""
@@ -94,16 +145,74 @@ class Dispatcher:
             results |= {result.job_id: result for result in self.collect()}
         return [results[job.id] for job in jobs]
 
+    def _retry_on_idle_workers(self) -> None:
+        """Send jobs that wait for a retry where the caller has left workers without work."""
+        for flight in list(self._retries):
+            if len(self._in_flight) >= self._factory.slots:
+                return
+            is_declined_by_all = flight.num_declined >= self._max_declined
+            if not is_declined_by_all or not self._in_flight:
+                self._retries.remove(flight)
+                self._send(replace(flight, avoid=None) if is_declined_by_all else flight)
+
+    def _retry(self, waiting: list[_Flight], free_workers: list[str]) -> None:
+        """Send jobs that wait for a retry to the workers that have just become free."""
+        for flight in waiting:
+            suited = [worker for worker in free_workers if worker != flight.avoid or self._factory.slots == 1]
+            if suited:
+                free_workers.remove(suited[0])
+                self._retries.remove(flight)
+                self._send(replace(flight, num_declined=0))
+
+    def _send(self, flight: _Flight) -> None:
+        assert self._executor is not None, "a Dispatcher is a context manager"
+        options, stop_file = options_to_json(self._options), str(self._stop_file)
+        avoid = flight.avoid if self._factory.slots > 1 else None
+        arguments = (flight.job, options, flight.timeout_seconds, stop_file, flight.attempt, avoid)
+        try:
+            future = submit_job(self._executor, *arguments)
+        except BrokenExecutor:
+            self._executor = self._factory.open()
+            try:
+                future = submit_job(self._executor, *arguments)
+            except BrokenExecutor as error:
+                raise Unfinished(
+                    f"The executor broke and cannot be opened again ({error}); resume with another one."
+                ) from error
+        job_id = flight.job.id
+        self._in_flight[job_id] = replace(flight, future=future)
+        self._last_event = time.monotonic()
+        future.add_done_callback(lambda done: self._done.put((job_id, done)))
+
+    def _take(self, timeout: float) -> list[tuple[str, Future[dict[str, Any]]]]:
+        try:
+            done = [self._done.get(timeout=timeout)]
+        except queue.Empty:
+            return []
+        while not self._done.empty():
+            done.append(self._done.get())
+        self._last_event = time.monotonic()
+        return done
+
     def _settle(self, job_id: str, future: Future[dict[str, Any]]) -> JobResult | None:
-        job, attempt, current = self._in_flight[job_id]
-        if future is not current:  # an executor that broke has been replaced
+        flight = self._in_flight.get(job_id)
+        if flight is None or future is not flight.future:  # of an executor that has been replaced
             return None
         del self._in_flight[job_id]
         result = self._read(job_id, future)
-        if result.status == "died" and attempt < MAX_ATTEMPTS:
-            self.submit(job, attempt + 1)
+        if result.status == "declined":
+            flight = replace(flight, future=None, num_declined=flight.num_declined + 1)
+            if flight.num_declined < self._max_declined:
+                time.sleep(_TURN_SECONDS)
+                self._send(flight)
+            else:  # no other worker is free
+                self._retries.append(flight)
             return None
-        return replace(result, attempt=attempt)
+        if result.status == "died" and flight.attempt < MAX_ATTEMPTS:
+            attempt = flight.attempt + 1
+            self._retries.append(replace(flight, attempt=attempt, future=None, avoid=result.worker))
+            return None
+        return replace(result, attempt=flight.attempt)
 
     def _read(self, job_id: str, future: Future[dict[str, Any]]) -> JobResult:
         try:
@@ -111,4 +220,22 @@ class Dispatcher:
         except (BrokenExecutor, CancelledError) as error:
             return JobResult(job_id, "died", f"the executor broke: {error}")
         except Exception as error:  # the executor could not carry the job or its result
-            return JobResult(job_id, "error", f"{type(error).__name__}: {error}")
+            status: Status = "died" if type(error).__name__ in _DEATHS else "error"
+            return JobResult(job_id, status, f"{type(error).__name__}: {error}")
+
+    def _check_for_stall(self) -> None:
+        limits = [flight.timeout_seconds for flight in self._in_flight.values()]
+        if not limits or None in limits:
+            return
+        patience = max(filter(None, limits)) + self._options.start_seconds + self._stall_seconds
+        silence = time.monotonic() - self._last_event
+        if silence > patience:
+            raise Stalled(
+                f"no worker has answered for {silence:.0f} seconds, though no job may take longer than "
+                f"{max(filter(None, limits)):.0f}; {len(limits)} jobs were under way. What had finished is "
+                f"on disk; resume the run to do the rest."
+            )
+
+
+_DEATHS = ("KilledWorker",)
+"""Exceptions of executors that stand for a dead worker; this one is Dask's."""

@@ -31,3 +31,11 @@ class JournalError(ValueError):
 
 class RunError(RuntimeError):
     """A run cannot go on; what it had finished is on disk, and the message says why it stopped."""
+
+
+class Unfinished(RunError):
+    """A run stopped before its end, for the time was up or its workers fell silent; resume it."""
+
+
+class Stalled(Unfinished):
+    """No worker has given a sign of life for longer than any job may take."""

@@ -10,11 +10,14 @@ from typing import Any
 
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
-from gakeras.errors import RunError
+from gakeras.errors import RunError, Unfinished
 from gakeras.fitness.objectives import spread
 from gakeras.fitness.options import TrainingOptions
 from gakeras.jobs import Job, JobResult
 from gakeras.journal import JournalWriter
+from gakeras.session import Session
+
+POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,10 @@ class FinalTraining:
             "saved": self.save_to is not None,
         }
 
+    def is_that_of(self, key: Mapping[str, Any]) -> bool:
+        """Tell whether a journal's key means this training; a field it lacks had its default."""
+        return {**key, "training": asdict(TrainingOptions(**key["training"]))} == self.key()
+
 
 def find_done(
     trainings: Sequence[FinalTraining], records: Sequence[Mapping[str, Any]]
@@ -106,7 +113,7 @@ def find_done(
     done = {}
     for training in trainings:
         past = [
-            JobResult.from_json(record["result"]) for record in records if record["key"] == training.key()
+            JobResult.from_json(record["result"]) for record in records if training.is_that_of(record["key"])
         ]
         usable = [result for result in past if result.status == "ok" and _artifacts_exist(result)]
         if usable:
@@ -115,14 +122,22 @@ def find_done(
 
 
 def train_all(
-    trainings: Sequence[FinalTraining], dispatcher: Dispatcher, journal: JournalWriter
+    trainings: Sequence[FinalTraining], dispatcher: Dispatcher, journal: JournalWriter, session: Session
 ) -> Iterator[tuple[FinalTraining, JobResult]]:
-    """Do the trainings; yield each with its result as soon as that is on disk."""
+    """Do the trainings; yield each with its result as soon as that is on disk.
+
+    Raises:
+        Unfinished: The session ended first; resuming does what is left.
+    """
     waiting = {training.job().id: training for training in trainings}
     for training in trainings:
         dispatcher.submit(training.job())
     while waiting:
-        for result in dispatcher.collect():
+        if session.is_over():
+            raise Unfinished(
+                f"{session.reason}: {len(waiting)} final trainings are left; `gakeras resume` does them."
+            )
+        for result in dispatcher.collect(POLL_SECONDS):
             training = waiting.pop(result.job_id)
             journal.append([{"type": "trained", "key": training.key(), "result": result.to_json()}])
             yield training, result

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-Status = Literal["ok", "error", "died", "timeout", "oversized", "duplicate", "abandoned"]
+Status = Literal["ok", "error", "died", "timeout", "oversized", "duplicate", "abandoned", "declined"]
 """How work ended.
 
 `ok`; `error` (an exception, or a diverged network); `died` (its process was killed or
 crashed); `timeout`; `oversized` and `duplicate` (turned away before any work);
-`abandoned` (the run stopped first, to be done again on resume).
+`abandoned` (the run stopped first, to be done again on resume); `declined` (sent to the
+worker that was to be avoided, and sent on to another; never in a journal).
 """
 
 
@@ -54,7 +55,8 @@ class JobResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain JSON values, in the order of the fields."""
-        return asdict(self)
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return values | {"measures": dict(self.measures), "artifacts": dict(self.artifacts)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> JobResult:

@@ -25,6 +25,7 @@ from gakeras.journal import JournalWriter, read_journal
 from gakeras.progress import Progress
 from gakeras.replay import Replay, replay
 from gakeras.run import RunDirectory
+from gakeras.session import Session
 from gakeras.supervision import child_options
 
 
@@ -36,6 +37,7 @@ class SearchResult:
         settings: The settings it was started with.
         stop_reason: Why the search ended, in words.
         was_interrupted: Whether that was Ctrl-C.
+        is_unfinished: Whether the run is to be gone on with: it was interrupted, or its session ended.
 
     Everything is read from the journal when the result is made; trainings are done by a
     worker, never in the caller's process.
@@ -49,10 +51,12 @@ class SearchResult:
         stop_reason: str = "",
         *,
         was_interrupted: bool = False,
+        is_unfinished: bool = False,
         executor: ExecutorChoice | None = None,
         progress: bool = True,
     ) -> None:
-        self.run, self.stop_reason, self.was_interrupted = run, stop_reason, was_interrupted
+        self.run, self.stop_reason = run, stop_reason
+        self.was_interrupted, self.is_unfinished = was_interrupted, is_unfinished
         self.settings: Settings = run.settings
         self._executor, self._progress = executor, progress
         self._past: Replay = self._read()
@@ -133,16 +137,16 @@ class SearchResult:
         data_dir = self._store(x, y, x_test, y_test)
         return self._train([("best", self.best.genome)], options, repeats, data_dir)[0]
 
-    def train_final(self) -> list[TrainingSummary]:
+    def train_final(self, session: Session | None = None) -> list[TrainingSummary]:
         """Train the best network and the config's baselines, all in the same way, as its `[final]` says.
 
         Returns one summary a network, the best one's first. What an earlier call has
-        finished is not trained again.
+        finished is not trained again. Raises `Unfinished` when the session ends before.
         """
         networks = [("best", self.best.genome)]
         networks += [(name, self.settings.network(name)) for name in self.settings.final.baselines]
         final = self.settings.final
-        return self._train(networks, final.training, final.repeats, self.run.data)
+        return self._train(networks, final.training, final.repeats, self.run.data, session)
 
     def save(self, path: str | Path) -> Path:
         """Save the best network as a plain `.keras` file that takes raw data and loads with Keras alone.
@@ -170,7 +174,12 @@ class SearchResult:
         return Path(shutil.copyfile(self._model, path))
 
     def _train(
-        self, networks: Sequence[tuple[str, Genome]], options: TrainingOptions, repeats: int, data_dir: Path
+        self,
+        networks: Sequence[tuple[str, Genome]],
+        options: TrainingOptions,
+        repeats: int,
+        data_dir: Path,
+        session: Session | None = None,
     ) -> list[TrainingSummary]:
         trainings = [
             FinalTraining(
@@ -188,16 +197,20 @@ class SearchResult:
             for name, genome in networks
         ]
         choice = self._executor if self._executor is not None else self.settings.workers.executor
-        factory = choose_executor(choice, self.settings.workers.workers)
+        workers = self.settings.workers
+        factory = choose_executor(choice, workers.workers, workers.workers_per_device)
         results = find_done(trainings, self._past.trainings)
         missing = [training for training in trainings if training not in results]
         if missing:
             with (
                 JournalWriter(self.run.journal) as journal,
+                session or Session() as session,
                 Dispatcher(factory, child_options(self.run, self.settings)) as dispatcher,
                 Progress("final trainings", total=len(missing), show=self._progress) as progress,
             ):
-                for number, (training, result) in enumerate(train_all(missing, dispatcher, journal), start=1):
+                for number, (training, result) in enumerate(
+                    train_all(missing, dispatcher, journal, session), start=1
+                ):
                     results[training] = result
                     progress.update(number, running=min(dispatcher.num_in_flight, factory.slots))
             self._past = self._read()

@@ -17,4 +17,6 @@ def child_options(run: RunDirectory, settings: Settings) -> ChildOptions:
         module=workers.job_module,
         environment=keras_environment(settings.backend, workers.threads_per_worker),
         max_jobs=workers.max_jobs_per_child,
+        start_seconds=workers.start_seconds,
+        workers_per_device=workers.workers_per_device,
     )

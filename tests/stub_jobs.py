@@ -5,7 +5,9 @@ search's own:
 
 - `STUB_SECONDS`: how long an evaluation takes.
 - `STUB_LOG`: a file that gets one line, the genome's digest, for every evaluation that begins.
-- `STUB_FAULT`: how every evaluation goes wrong, a name of `FAULTS`.
+- `STUB_PARENT_LOG`: the same, with the process that the child works for.
+- `STUB_FAULT`: how evaluations go wrong, a name of `FAULTS`.
+- `STUB_FAULT_AMONG`: if set, only those whose genome's digest begins with one of these digits.
 - `STUB_START_SECONDS`: how long a child takes to start.
 """
 
@@ -42,9 +44,10 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Measure a genome as the job of `gakeras.fitness.evaluation` does, by its digest alone."""
     digest = Genome.from_json(payload["genome"]).digest
     _append_line(os.environ.get("STUB_LOG"), digest)
+    _append_line(os.environ.get("STUB_PARENT_LOG"), f"{digest} {os.getppid()}")
     print("a print in the middle of a job")
     time.sleep(float(os.environ.get("STUB_SECONDS", "0")))
-    if "STUB_FAULT" in os.environ:
+    if "STUB_FAULT" in os.environ and digest[0] in os.environ.get("STUB_FAULT_AMONG", digest[0]):
         FAULTS[os.environ["STUB_FAULT"]]()
     rng = random.Random(digest)
     folds = [

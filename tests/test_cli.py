@@ -133,7 +133,10 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
         ["search", "smoke", "--set", "data.source=iris", "--set", "data.limit=90"],
         "'fashion_baseline'",
     ),
-    "no such executor": (["search", "stub.toml", "--executor", "mpj"], "serial, process, debug.*'mpj'"),
+    "no such executor": (
+        ["search", "stub.toml", "--executor", "mpj"],
+        "auto, serial, process, mpi, debug.*'mpj'",
+    ),
     "no worker": (["search", "stub.toml", "--workers", "0"], "workers.workers.*0"),
     "no evaluation": (["search", "stub.toml", "--max-evaluations", "0"], "max_evaluations.*0"),
     "foreign run directory": (["search", "stub.toml", "--run-dir", "."], "which holds broken.toml"),

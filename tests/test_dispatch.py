@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from stub_runs import wait_until, workers_of
 
 from gakeras.dispatch import Dispatcher
+from gakeras.errors import Stalled, Unfinished
 from gakeras.executors import ExecutorChoice, choose_executor
 from gakeras.jobs import Job
 from gakeras.workers import ChildOptions
@@ -101,7 +102,84 @@ def test_one_death_disturbs_no_other_job(tmp_path: Path) -> None:
     assert statuses == ["died", *["ok"] * 6, "died"]
 
 
+@pytest.mark.parametrize("others", [1, 2])
+def test_a_death_is_tried_again_by_another_worker(others: int, tmp_path: Path) -> None:
+    """Also where no other is free at first: it is waited for."""
+    with open_dispatcher(tmp_path, "process", 1 + others) as dispatcher:
+        for number in range(others):
+            dispatcher.submit(tell(number, seconds=0.5))
+        dispatcher.submit(fault_at_first("kills itself", 9, tmp_path / "log"))
+        results = {}
+        while dispatcher.num_in_flight:
+            results |= {result.job_id: result for result in dispatcher.collect()}
+    died = results.pop("kills itself")
+    assert (died.status, died.attempt) == ("died", 2) and len(results) == others
+    assert died.worker in {result.worker for result in results.values()}
+
+
+def test_while_a_job_waits_for_another_worker_its_own_gets_other_work(tmp_path: Path) -> None:
+    with open_dispatcher(tmp_path, "process", 2) as dispatcher:
+        dispatcher.submit(tell(0, seconds=2))
+        dispatcher.submit(fault_at_first("kills itself", 1, tmp_path / "log"))
+        assert dispatcher.slots == 2
+        assert dispatcher.collect(30) == [] and dispatcher.slots == 3
+        dispatcher.submit(tell(1))
+        (first,) = dispatcher.collect(30)
+        assert first.job_id == "1"
+        results = []
+        while dispatcher.num_in_flight:
+            results += dispatcher.collect()
+    by_id = {result.job_id: result for result in results}
+    assert by_id["kills itself"].worker == by_id["0"].worker != first.worker
+    assert by_id["kills itself"].attempt == 2
+
+
+def test_a_job_nobody_else_can_do_is_tried_again_by_the_same_worker(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool, open_dispatcher(tmp_path, pool, 2) as dispatcher:
+        (result,) = dispatcher.run([fault_at_first("kills itself", 1, tmp_path / "log")])
+    assert (result.status, result.attempt) == ("ok", 2)
+
+
+# Stalls
+
+
+class Silent(Executor):
+    """Takes jobs and never answers."""
+
+    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()
+        return future
+
+
+def test_workers_that_fall_silent_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gakeras.dispatch._POLL_SECONDS", 0.1)
+    options = ChildOptions(str(tmp_path), str(tmp_path), "stub_jobs", start_seconds=0.2)
+    start = time.monotonic()
+    factory = choose_executor(Silent(), 2)
+    with pytest.raises(Stalled, match="no worker has answered"), Dispatcher(factory, options, 0.3, 0.5) as d:
+        d.run([tell(0), tell(1)])
+    assert 1.0 <= time.monotonic() - start < 5
+
+
+def test_jobs_that_may_take_for_ever_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gakeras.dispatch._POLL_SECONDS", 0.1)
+    options = ChildOptions(str(tmp_path), str(tmp_path), "stub_jobs", start_seconds=0.1)
+    with Dispatcher(choose_executor(Silent(), 2), options, None, 0.1) as dispatcher:
+        dispatcher.submit(tell(0))
+        assert dispatcher.collect(1.5) == []
+
+
 # Executors that break
+
+
+def test_a_broken_pool_of_the_users_ends_the_run_to_be_resumed(tmp_path: Path) -> None:
+    with (
+        ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool,
+        pytest.raises(Unfinished, match="cannot be opened again"),
+        open_dispatcher(tmp_path, pool) as dispatcher,
+    ):
+        dispatcher.run([fault("kills the pool"), tell(1)])
 
 
 class Pools:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import math
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from gakeras.errors import RunError
+from gakeras.evolution.durations import Duration
 from gakeras.evolution.individual import Fitness, Individual
 from gakeras.evolution.proposal import Propose
+from gakeras.evolution.schedule import LongestFirst
 from gakeras.evolution.state import Abandoned, Event, Finished, Proposal, SearchState
 from gakeras.jobs import JobResult
 
@@ -26,46 +29,80 @@ Replace = Callable[[SearchState, Sequence[Individual]], tuple[Individual, ...]]
 """Returns the population after newcomers arrived."""
 
 
+MAX_PROPOSALS = 256
+"""So many proposals go to disk and to the workers before more are made, lest thousands of workers wait."""
+
+POLL_SECONDS = 1.0
+"""How long a loop waits for results before it looks again whether it may go on."""
+
+
 class Workers(Protocol):
     """Whoever evaluates: a number of slots, a way in and a way out."""
 
     @property
     def slots(self) -> int:
-        """How many evaluations run at the same time."""
+        """How many evaluations may be under way now; it can change as workers come and go."""
 
     def submit(self, proposal: Proposal) -> None:
         """Start the evaluation of a proposal."""
 
     def collect(self, timeout: float | None) -> list[Finished]:
-        """Wait for at least one evaluation to end; return all that have, or none after `timeout` seconds."""
+        """Wait `timeout` seconds at the most for an evaluation to end; return all that have, perhaps none."""
+
+
+class Session(Protocol):
+    """The stretch of a search that one process does."""
+
+    def seconds_left(self) -> float | None:
+        """Return the seconds until the process has to stop, at least 0; None for no limit."""
+
+    def is_closing(self, durations: Sequence[Duration]) -> bool:
+        """Tell whether it is too late to start an evaluation, judged by those that were seen."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """When a search ends. `deadline` is a reading of `clock`, by default of `time.monotonic`."""
+    """When a search ends. `deadline` is a reading of `clock`, by default of `time.monotonic`.
+
+    `session` is asked as well: where this process has to end before the search does, it says
+    how many seconds are left, and whether it is too late to start anything.
+    """
 
     max_evaluations: int | None = None
     deadline: float | None = None
     max_turned_away: int = 200
     max_first_failures: int = 8
     clock: Callable[[], float] = time.monotonic
+    session: Session | None = None
 
     def seconds_left(self) -> float | None:
-        """Return the seconds until the deadline, at least 0; None without one."""
-        return None if self.deadline is None else max(0.0, self.deadline - self.clock())
+        """Return the seconds until whatever still runs is given up, at least 0; None for no limit."""
+        left = [] if self.deadline is None else [max(0.0, self.deadline - self.clock())]
+        session = None if self.session is None else self.session.seconds_left()
+        return min([*left, *([] if session is None else [session])], default=None)
+
+    def remaining(self, state: SearchState) -> int | None:
+        """Return how many evaluations may still be started; None for no limit on their number."""
+        if self.max_evaluations is None:
+            return None
+        return max(0, self.max_evaluations - state.num_evaluated - len(state.in_flight))
 
     def allows(self, state: SearchState) -> bool:
         """Tell whether another proposal may be made."""
-        started = state.num_evaluated + len(state.in_flight)
         return (
             self.stop_reason(state) is None
-            and (self.max_evaluations is None or started < self.max_evaluations)
+            and self.remaining(state) != 0
             and state.turned_away < self.max_turned_away
+            and self.may_start(state)
         )
+
+    def may_start(self, state: SearchState) -> bool:
+        """Tell whether another evaluation may begin."""
+        return self.session is None or not self.session.is_closing(state.durations)
 
     def stop_reason(self, state: SearchState) -> str | None:
         """Return why the search is over, or None."""
-        if self.seconds_left() == 0.0:
+        if self.deadline is not None and self.clock() >= self.deadline:
             return "the time is used up"
         if self.max_evaluations is not None and state.num_evaluated >= self.max_evaluations:
             return "the evaluations are used up"
@@ -90,6 +127,7 @@ def steady_state(
     assess: Assess,
     workers: Workers,
     budget: Budget,
+    schedule: LongestFirst | None = None,
 ) -> Iterator[list[Event]]:
     """Asynchronous evolution, Algorithm 1 of Vidnerova and Neruda (2018).
 
@@ -101,26 +139,29 @@ def steady_state(
     ```
 
     `state` is changed in place; evaluations in flight in it, from a run that was stopped,
-    are evaluated first. At the deadline whatever still runs is abandoned.
+    are evaluated first. At the deadline whatever still runs is abandoned. With a `schedule`
+    the last evaluations are proposed together, and it says in which order they start.
     """
-    _submit_all(workers, state.in_flight.values())
+    waiting = list(state.in_flight.values())
     while True:
         proposals: list[Event] = []
-        while len(state.in_flight) < workers.slots and budget.allows(state):
+        while len(proposals) < MAX_PROPOSALS and _has_room(state, workers, budget, schedule):
             proposals.append(_next_proposal(state, propose))
         if proposals:
             yield proposals
-            _submit_all(workers, proposals)
-        if not state.in_flight:
-            return
-        finished = workers.collect(budget.seconds_left())
-        if not finished:
-            yield [Abandoned(number) for number in state.in_flight]
-            return
-        yield list(finished)
+            waiting += _to_evaluate(proposals)
+            waiting = schedule.order(state, waiting) if schedule is not None else waiting
+        waiting = _start(waiting, state, workers, budget)
+        patience = 0.0 if _has_room(state, workers, budget, schedule) else _patience(budget)
+        finished = workers.collect(patience) if len(waiting) < len(state.in_flight) else []
+        if finished:
+            yield list(finished)
         for event in finished:
             absorb(state, event, assess=assess, replace=replace)
         budget.check_first_failures(state)
+        if not finished and _is_over(waiting, state, budget):
+            yield from _abandoned(state)
+            return
 
 
 def generational(
@@ -138,28 +179,24 @@ def generational(
     The order in which evaluations end does not matter, so any number of workers gives the
     same individuals. `state` is changed in place and may hold part of a generation.
     """
-    _submit_all(workers, state.in_flight.values())
-    waiting = len(state.in_flight)
+    waiting = list(state.in_flight.values())
     while True:
         proposals: list[Event] = []
-        while state.num_in_generation < generation_size and budget.allows(state):
+        while budget.allows(state) and state.num_in_generation < generation_size:
             proposals.append(_next_proposal(state, propose))
         if proposals:
             yield proposals
-            _submit_all(workers, proposals)
-            waiting = len(state.in_flight)
-        if not waiting:
-            return
-        while state.in_flight:
-            finished = workers.collect(budget.seconds_left())
-            if not finished:
-                yield [Abandoned(number) for number in state.in_flight]
-                return
+            waiting += _to_evaluate(proposals)
+        waiting = _start(waiting, state, workers, budget)
+        finished = workers.collect(_patience(budget)) if len(waiting) < len(state.in_flight) else []
+        if finished:
             yield list(finished)
-            for event in finished:
-                absorb_later(state, event, assess=assess, replace=replace, generation_size=generation_size)
-            budget.check_first_failures(state)
-        waiting = 0
+        for event in finished:
+            absorb_later(state, event, assess=assess, replace=replace, generation_size=generation_size)
+        budget.check_first_failures(state)
+        if not finished and _is_over(waiting, state, budget):
+            yield from _abandoned(state)
+            return
 
 
 def absorb(state: SearchState, event: Finished, *, assess: Assess, replace: Replace) -> None:
@@ -186,10 +223,11 @@ def discard_worst(population_size: int) -> Replace:
     """Return a replacement that adds the newcomers and discards the worst beyond the population's size."""
 
     def replace(state: SearchState, newcomers: Sequence[Individual]) -> tuple[Individual, ...]:
-        everyone = sorted(
-            (*state.population, *newcomers), key=lambda individual: individual.fitness, reverse=True
-        )
-        return tuple(everyone[:population_size])
+        population = list(state.population)  # the best first
+        for newcomer in newcomers:
+            place = bisect_right(population, False, key=lambda other: not other.fitness >= newcomer.fitness)
+            population.insert(place, newcomer)
+        return tuple(population[:population_size])
 
     return replace
 
@@ -211,10 +249,46 @@ def _next_proposal(state: SearchState, propose: Propose) -> Proposal:
     return proposal
 
 
-def _submit_all(workers: Workers, events: Iterable[Event]) -> None:
-    for event in list(events):
-        if isinstance(event, Proposal) and event.verdict is None:
-            workers.submit(event)
+def _has_room(state: SearchState, workers: Workers, budget: Budget, schedule: LongestFirst | None) -> bool:
+    """Tell whether something is to be proposed: a worker is free, or all that is left of the run is."""
+    if not budget.allows(state):
+        return False
+    if len(state.in_flight) < workers.slots:
+        return True
+    remaining = budget.remaining(state)
+    return schedule is not None and schedule.is_near_the_end(remaining, budget.max_evaluations, workers.slots)
+
+
+def _to_evaluate(events: Iterable[Event]) -> list[Proposal]:
+    return [event for event in events if isinstance(event, Proposal) and event.verdict is None]
+
+
+def _start(waiting: list[Proposal], state: SearchState, workers: Workers, budget: Budget) -> list[Proposal]:
+    """Give the free workers the first of those that wait; return the others."""
+    num_free = workers.slots - (len(state.in_flight) - len(waiting))
+    num_started = max(0, min(num_free, len(waiting))) if budget.may_start(state) else 0
+    for proposal in waiting[:num_started]:
+        workers.submit(proposal)
+    return waiting[num_started:]
+
+
+def _patience(budget: Budget) -> float:
+    left = budget.seconds_left()
+    return POLL_SECONDS if left is None else min(POLL_SECONDS, left)
+
+
+def _is_over(waiting: Sequence[Proposal], state: SearchState, budget: Budget) -> bool:
+    """Tell whether the time is up, or nothing runs and nothing more may start."""
+    if budget.seconds_left() == 0.0:
+        return True
+    nothing_runs = len(waiting) == len(state.in_flight)
+    may_start = budget.may_start(state) and bool(waiting)
+    return nothing_runs and not may_start and not budget.allows(state)
+
+
+def _abandoned(state: SearchState) -> Iterator[list[Event]]:
+    if state.in_flight:
+        yield [Abandoned(number) for number in state.in_flight]
 
 
 def _individual(state: SearchState, event: Finished, assess: Assess) -> Individual | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gakeras.encoding import Genome
+from gakeras.evolution.durations import Duration
 from gakeras.evolution.individual import Individual
 from gakeras.jobs import JobResult, Status
 
@@ -50,7 +51,7 @@ class SearchState:
     number of its proposal; one that timed out or died is forgotten, for that says more
     about the machine than about the genome. `newcomers` are the offspring of a generation
     that is not complete yet. `turned_away` counts the proposals in a row that were not
-    evaluated.
+    evaluated. `durations` says how long the evaluations that succeeded took.
     """
 
     population: tuple[Individual, ...] = ()
@@ -63,6 +64,7 @@ class SearchState:
     num_in_generation: int = 0
     turned_away: int = 0
     last_failure: str | None = None
+    durations: list[Duration] = field(default_factory=list)
 
     def add_proposal(self, proposal: Proposal) -> None:
         """Take note of a proposal; from now on its genome is known."""
@@ -86,4 +88,7 @@ class SearchState:
             self.last_failure = f"{finished.result.status}: {finished.result.reason}"
         if finished.result.status in ("died", "timeout"):
             self.known.pop(proposal.genome.digest, None)
+        if finished.result.status == "ok" and "flops" in finished.result.measures:
+            seconds = finished.result.end - finished.result.start
+            self.durations.append(Duration(int(finished.result.measures["flops"]), seconds))
         return proposal

@@ -62,7 +62,8 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
             if payload.get("load_from"):
                 trainer.load_state(Path(payload["load_from"]) / f"fold{fold}.npz")
             for epoch in range(payload["from_epoch"], payload["to_epoch"]):
-                scores = _run_epoch(trainer, data, train, validation, derive_seed(seed, "epoch", epoch))
+                epoch_seed, rate_factor = derive_seed(seed, "epoch", epoch), options.rate_factor(epoch)
+                scores = _run_epoch(trainer, data, train, validation, epoch_seed, rate_factor)
                 record["epochs"].append({"epoch": epoch, **_finite(scores)})
                 if not math.isfinite(scores["loss"]) or not math.isfinite(scores["val_loss"]):
                     raise JobFailed(
@@ -85,10 +86,15 @@ def forget_models() -> None:
 
 
 def _run_epoch(
-    trainer: Trainer, data: StoredData, train: np.ndarray, validation: np.ndarray, seed: int
+    trainer: Trainer,
+    data: StoredData,
+    train: np.ndarray,
+    validation: np.ndarray,
+    seed: int,
+    rate_factor: float | None,
 ) -> dict[str, float]:
     start, cpu = time.perf_counter(), time.process_time()
-    loss = trainer.train_epoch(data.x, data.y, train, seed)
+    loss = trainer.train_epoch(data.x, data.y, train, seed, rate_factor)
     val_loss, val_metric = score(data.info.task, data.y[validation], trainer.predict(data.x, validation))
     return {
         "loss": loss,

@@ -47,7 +47,8 @@ def train(payload: Mapping[str, Any]) -> dict[str, Any]:
         set_statistics(trainer.model, data.x, data.y)
         everyone = np.arange(len(data.x))
         for epoch in range(options.epochs):
-            loss = trainer.train_epoch(data.x, data.y, everyone, derive_seed(seed, "epoch", epoch))
+            epoch_seed, rate_factor = derive_seed(seed, "epoch", epoch), options.rate_factor(epoch)
+            loss = trainer.train_epoch(data.x, data.y, everyone, epoch_seed, rate_factor)
             if not math.isfinite(loss):
                 raise JobFailed(f"diverged: the loss is not finite in epoch {epoch}", measures)
             measures["epochs"].append({"epoch": epoch, "loss": loss})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 Optimizer = Literal["adam", "adamw", "nadam", "adamax", "rmsprop", "sgd", "adagrad", "adadelta", "lion"]
+Schedule = Literal["constant", "cosine"]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -15,10 +17,23 @@ class TrainingOptions:
     """The training of one network; `learning_rate=None` is Keras' default for the optimizer.
 
     The order of examples is drawn anew for every epoch. The last batch of an epoch is
-    filled up with examples of weight zero, so that every step has one shape.
+    filled up with examples of weight zero, so that every step has one shape. With
+    `schedule="cosine"` the learning rate falls along half a cosine, epoch by epoch, over all
+    `epochs`, also where only some of them are run.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 10
     batch_size: Annotated[int, Field(ge=1)] = 128
     optimizer: Optimizer = "adam"
     learning_rate: Annotated[float, Field(gt=0)] | None = None
+    schedule: Schedule = "constant"
+
+    def rate_factor(self, epoch: int) -> float | None:
+        """Return what the learning rate is multiplied with in an epoch, counted from 0; None for constant.
+
+        >>> [round(TrainingOptions(epochs=4, schedule="cosine").rate_factor(e), 3) for e in range(4)]
+        [1.0, 0.854, 0.5, 0.146]
+        """
+        if self.schedule == "constant":
+            return None
+        return (1 + math.cos(math.pi * epoch / self.epochs)) / 2

@@ -41,6 +41,7 @@ class Trainer:
         self.num_steps = math.ceil(max_examples / self.batch_size)
         self.predict_size = max(batch_size, min(512, _PREDICT_VALUES // math.prod(model.input_shape[1:])))
         model.optimizer.build(model.trainable_variables)
+        self._learning_rate = float(model.optimizer.learning_rate)
         self._initial = [keras.ops.convert_to_numpy(variable) for variable in self._variables()]
 
     def reset(self, seed: int) -> None:
@@ -56,9 +57,17 @@ class Trainer:
                 initializer = type(layer.kernel_initializer).from_config(seeded)
                 layer.kernel.assign(initializer(layer.kernel.shape, dtype=layer.kernel.dtype))
 
-    def train_epoch(self, x: np.ndarray, y: np.ndarray, indices: np.ndarray, seed: int) -> float:
-        """Train for one epoch on the examples at `indices`; return the mean loss meanwhile."""
+    def train_epoch(
+        self, x: np.ndarray, y: np.ndarray, indices: np.ndarray, seed: int, rate_factor: float | None = None
+    ) -> float:
+        """Train for one epoch on the examples at `indices`; return the mean loss meanwhile.
+
+        The learning rate is `rate_factor` times the one the model was compiled with; without
+        one it stays as it is.
+        """
         self._seed_dropout(seed)
+        if rate_factor is not None:
+            self.model.optimizer.learning_rate = self._learning_rate * rate_factor
         order = np.random.default_rng(seed).permutation(indices)
         total = 0.0
         for batch, is_real in _batches(order, self.batch_size, self.num_steps):

@@ -8,7 +8,7 @@ hangs or eats all memory ends a child, never the worker.
 from __future__ import annotations
 
 import json
-import multiprocessing
+import math
 import os
 import queue
 import socket
@@ -23,6 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from gakeras.jobs import JobResult
+from gakeras.workers.devices import device_environment
+from gakeras.workers.place import current_place
+
+_POLL_SECONDS = 0.5
+"""How often a worker that waits for its child looks whether its run was stopped from afar."""
+
+_LAUNCHER_VARIABLES = ("OMPI_", "PMIX_", "PMI_", "PRTE_", "HYDI_", "HYDRA_", "MPIEXEC_")
+"""A child that inherits them takes itself for an MPI rank, and the job for broken when it ends."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,8 @@ class ChildOptions:
 
     `owner` names the run they belong to. `module` holds the job kinds. `environment` is set
     before the child's first import. A child is restarted after `max_jobs` jobs, if given,
-    and ends by itself after `idle_seconds` without one.
+    and ends by itself after `idle_seconds` without one. `workers_per_device` children share
+    an accelerator, where a machine has some.
     """
 
     owner: str
@@ -41,6 +50,7 @@ class ChildOptions:
     max_jobs: int | None = None
     start_seconds: float = 300.0
     idle_seconds: float = 600.0
+    workers_per_device: int = 1
 
 
 def keras_environment(backend: str, threads: int) -> dict[str, str]:
@@ -65,22 +75,29 @@ def keras_environment(backend: str, threads: int) -> dict[str, str]:
 
 
 def run_job(
-    job: Mapping[str, Any], options: Mapping[str, Any], timeout_seconds: float | None
+    job: Mapping[str, Any],
+    options: Mapping[str, Any],
+    timeout_seconds: float | None,
+    stop_file: str | None = None,
 ) -> dict[str, Any]:
     """Do a job in this thread's child and return its `JobResult` as JSON values. Never raises.
 
     Args:
-        job: A `Job` as JSON values.
+        job: A `Job` as JSON values; the worker that it names as `avoid` declines it.
         options: `ChildOptions` as JSON values.
         timeout_seconds: Longest time for the job itself; starting the child is not counted.
+        stop_file: A path; when a file appears there, the child is killed and the job has died.
+            So a master stops workers on other machines, with nothing but the run directory.
     """
+    if job.get("avoid") == current_place().name:
+        return _result(job, status="declined").to_json()
     wanted = ChildOptions(**options)
     child: _Child | None = getattr(_this_thread, "child", None)
     if child is None or child.options != wanted or not child.is_alive or child.is_worn_out:
         if child is not None:
             child.close()
         child = _this_thread.child = _Child(wanted)
-    return child.run(job, timeout_seconds).to_json()
+    return child.run(job, timeout_seconds, stop_file).to_json()
 
 
 def stop_children(owner: str) -> None:
@@ -119,14 +136,14 @@ class _Child:
     def is_worn_out(self) -> bool:
         return self.options.max_jobs is not None and self.num_jobs >= self.options.max_jobs
 
-    def run(self, job: Mapping[str, Any], timeout_seconds: float | None) -> JobResult:
+    def run(self, job: Mapping[str, Any], timeout_seconds: float | None, stop_file: str | None) -> JobResult:
         start = time.time()
-        failure = self._start() if self.process is None else None
+        failure = self._start(stop_file) if self.process is None else None
         if failure is None:
             self.num_jobs += 1
             start = time.time()
             self._send(job)
-            reply = self._receive(timeout_seconds)
+            reply = self._receive(timeout_seconds, stop_file)
             if isinstance(reply, dict):
                 return _result(job, **reply)
             failure = reply
@@ -134,8 +151,9 @@ class _Child:
         self.close()
         return _result(job, status=status, reason=reason, start=start, end=time.time())
 
-    def _start(self) -> tuple[str, str] | None:
-        log = Path(self.options.log_dir) / f"{socket.gethostname()}-{threading.current_thread().name}.log"
+    def _start(self, stop_file: str | None) -> tuple[str, str] | None:
+        worker = current_place().name.replace("/", "-").replace(" ", "")
+        log = Path(self.options.log_dir) / f"{socket.gethostname()}-{worker}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         arguments = [self.options.module, str(self.options.idle_seconds)]
         with _lock:
@@ -153,7 +171,7 @@ class _Child:
                 )
             _children.add(self)
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
-        reply = self._receive(self.options.start_seconds)
+        reply = self._receive(self.options.start_seconds, stop_file)
         if isinstance(reply, dict):
             return None
         status, reason = reply
@@ -177,18 +195,25 @@ class _Child:
             self.process.stdin.write(request)
             self.process.stdin.flush()
 
-    def _receive(self, timeout_seconds: float | None) -> dict[str, Any] | tuple[str, str]:
-        try:
-            line = self.lines.get(timeout=timeout_seconds)
-        except queue.Empty:
-            return "timeout", f"stopped after {timeout_seconds:g} seconds"
-        if line is None:
-            return "died", f"the worker process ended, exit status {self._exit_status()}"
-        try:
-            reply: dict[str, Any] = json.loads(line)
-        except json.JSONDecodeError:  # something printed before the child took its output away
-            return self._receive(timeout_seconds)
-        return reply
+    def _receive(
+        self, timeout_seconds: float | None, stop_file: str | None
+    ) -> dict[str, Any] | tuple[str, str]:
+        deadline = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
+        while True:
+            left = max(0.0, deadline - time.monotonic())
+            try:
+                line = self.lines.get(timeout=min(left, _POLL_SECONDS))
+            except queue.Empty:
+                if left == 0.0:
+                    return "timeout", f"stopped after {timeout_seconds:g} seconds"
+                if stop_file is not None and os.path.exists(stop_file):
+                    return "died", "the run was stopped"
+                continue
+            if line is None:
+                return "died", f"the worker process ended, exit status {self._exit_status()}"
+            with suppress(json.JSONDecodeError):  # something printed before the child took its output away
+                reply: dict[str, Any] = json.loads(line)
+                return reply
 
     def _exit_status(self) -> int | None:
         assert self.process is not None
@@ -211,14 +236,18 @@ class _Child:
 def _environment(options: ChildOptions) -> dict[str, str]:
     package_root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **options.environment}
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(_LAUNCHER_VARIABLES)
+    }
+    device = device_environment(current_place().local_index, options.workers_per_device, inherited)
+    return {**inherited, **device, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **options.environment}
 
 
 def _result(job: Mapping[str, Any], **answer: Any) -> JobResult:
     memory = answer.pop("memory_bytes", None)
     measures = dict(answer.pop("measures", {})) | ({} if memory is None else {"memory_bytes": memory})
-    worker = f"{multiprocessing.current_process().name}/{threading.current_thread().name}"
-    return JobResult(job_id=job["id"], worker=worker, host=socket.gethostname(), measures=measures, **answer)
+    worker, host = current_place().name, socket.gethostname()
+    return JobResult(job_id=job["id"], worker=worker, host=host, measures=measures, **answer)
 
 
 def options_to_json(options: ChildOptions) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from stub_search import ORDERS, TINY, Clock, Search, StubWorkers, fail, loss_of, losses, succeed
 
 from gakeras.errors import RunError
-from gakeras.evolution import Abandoned, Budget, Caps, Event, Finished, Proposal, SearchState
+from gakeras.evolution import Abandoned, Budget, Caps, Duration, Event, Finished, Proposal, SearchState
 from gakeras.jobs import JobResult, Status
 
 STEADY = Search("steady state")
@@ -156,12 +157,85 @@ def test_workers_are_waited_for_until_the_deadline_and_no_longer() -> None:
     class Recording(StubWorkers):
         def collect(self, timeout: float | None) -> list[Finished]:
             timeouts.append(timeout)
-            clock.now += 40
+            clock.now += 0.4
             return super().collect(timeout)
 
     clock = Clock()
-    STEADY.run(SearchState(), Recording(), Budget(deadline=100.0, clock=clock))
-    assert timeouts == [100.0, 60.0, 20.0]
+    STEADY.run(SearchState(), Recording(), Budget(deadline=1.8, clock=clock))
+    assert timeouts == pytest.approx([1.0, 1.0, 1.0, 0.6, 0.2])
+
+
+@both_loops
+def test_waiting_in_vain_is_not_the_end(search: Search) -> None:
+    class Slow(StubWorkers):
+        polls = 0
+
+        def collect(self, timeout: float | None) -> list[Finished]:
+            self.polls += 1
+            return [] if self.polls % 3 else super().collect(timeout)
+
+    state, workers = SearchState(), Slow(slots=2)
+    search.run(state, workers, Budget(max_evaluations=10))
+    assert state.num_evaluated == 10 and workers.polls == 30
+
+
+# Sessions
+
+
+class StubSession:
+    """Closes after a number of evaluations, and is over when `is_over` is set."""
+
+    def __init__(self, close_after: int) -> None:
+        self.close_after, self.is_over = close_after, False
+
+    def seconds_left(self) -> float | None:
+        return 0.0 if self.is_over else 5.0
+
+    def is_closing(self, durations: Sequence[Duration]) -> bool:
+        return len(durations) >= self.close_after
+
+
+def timed(proposal: Proposal) -> JobResult:
+    result = succeed(proposal)
+    return replace(result, measures={**result.measures, "flops": 1}, start=1.0, end=3.0)
+
+
+@both_loops
+def test_a_closing_session_starts_nothing_and_waits_for_what_runs(search: Search) -> None:
+    state, workers = SearchState(), StubWorkers(slots=3, evaluate=timed)
+    budget = Budget(max_evaluations=40, session=StubSession(close_after=7))
+    events = search.run(state, workers, budget)
+    assert state.num_evaluated == len(workers.submitted) == 9  # the seventh, and the two that ran beside it
+    assert numbers(events, Abandoned) == list(state.in_flight)
+    assert set(state.in_flight).isdisjoint(workers.submitted)
+
+
+@both_loops
+def test_what_runs_when_a_session_is_over_is_given_up(search: Search) -> None:
+    session = StubSession(close_after=4)
+
+    class Stuck(StubWorkers):
+        def collect(self, timeout: float | None) -> list[Finished]:
+            if session.is_closing(state.durations):
+                session.is_over = True
+                return []
+            return super().collect(timeout)
+
+    state, workers = SearchState(), Stuck(slots=3, evaluate=timed)
+    events = search.run(state, workers, Budget(max_evaluations=40, session=session))
+    assert state.num_evaluated == 4 and len(workers.running) == 2
+    assert numbers(events, Abandoned) == list(state.in_flight)
+
+
+@both_loops
+def test_a_search_goes_on_in_the_next_session_as_if_there_had_been_one(search: Search) -> None:
+    whole, state = SearchState(), SearchState()
+    search.run(whole, StubWorkers(evaluate=timed), Budget(max_evaluations=30))
+    for close_after in (5, 12, 100):
+        session = StubSession(close_after)
+        search.run(state, StubWorkers(evaluate=timed), Budget(max_evaluations=30, session=session))
+    assert [i.genome for i in state.population] == [i.genome for i in whole.population]
+    assert state.num_proposed == whole.num_proposed
 
 
 @both_loops

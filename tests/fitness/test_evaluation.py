@@ -36,17 +36,21 @@ class Whole(NamedTuple):
 
 @pytest.fixture(
     scope="module",
-    params=[("images", "adam"), ("table", "rmsprop"), ("regression", "adam")],
+    params=[
+        ("images", "adam", "constant"),
+        ("table", "rmsprop", "cosine"),
+        ("regression", "adam", "constant"),
+    ],
     ids=" ".join,
 )
 def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    kind, optimizer = request.param
+    kind, optimizer, schedule = request.param
     payload = payload_of(
         GENOMES[kind],
         store(arrays_of(kind), tmp_path_factory.mktemp(kind)),
         folds=[0, 1, 2],
         to_epoch=6,
-        training={"epochs": 6, "batch_size": 8, "optimizer": optimizer},
+        training={"epochs": 6, "batch_size": 8, "optimizer": optimizer, "schedule": schedule},
     )
     return Whole(payload, evaluate(payload))
 
@@ -98,7 +102,11 @@ def test_every_fold_and_epoch_has_other_random_numbers(table: dict, monkeypatch:
     reset, train_epoch = Trainer.reset, Trainer.train_epoch
     monkeypatch.setattr(Trainer, "reset", lambda self, seed: seeds.append(seed) or reset(self, seed))
     monkeypatch.setattr(
-        Trainer, "train_epoch", lambda self, *args: seeds.append(args[-1]) or train_epoch(self, *args)
+        Trainer,
+        "train_epoch",
+        lambda self, x, y, indices, seed, *rest: (
+            seeds.append(seed) or train_epoch(self, x, y, indices, seed, *rest)
+        ),
     )
     evaluate(payload_of(DENSE, table, folds=[0, 1]))
     assert len(seeds) == len(set(seeds)) == 6  # two folds of two epochs, and the weights they start from

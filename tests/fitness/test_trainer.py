@@ -164,6 +164,22 @@ def test_an_epoch_is_a_function_of_its_seed_and_of_the_weights_before(trainer: T
     assert_same(ends[0][1], ends[2][1])
 
 
+def test_a_rate_factor_scales_the_learning_rate_the_model_was_compiled_with(trainer: Trainer) -> None:
+    trainer.reset(1)
+    rates = []
+    for factor in (0.5, None, 0.25, 1.0):
+        trainer.train_epoch(X, Y, np.arange(8), seed=1, rate_factor=factor)
+        rates.append(float(trainer.model.optimizer.learning_rate))
+    assert rates == pytest.approx([0.005, 0.005, 0.0025, 0.01])
+
+
+def test_without_a_learning_rate_nothing_is_learnt(trainer: Trainer) -> None:
+    trainer.reset(1)
+    before = [values(variable) for variable in trainer.model.trainable_variables]
+    trainer.train_epoch(X, Y, np.arange(8), seed=1, rate_factor=0.0)
+    assert_same(before, [values(variable) for variable in trainer.model.trainable_variables])
+
+
 def test_dropout_is_drawn_from_the_seed() -> None:
     """One batch of everything at learning rate 0: nothing but the dropout can differ."""
     trainer = Trainer(network(keras.optimizers.SGD(0.0)), batch_size=20, max_examples=20)

@@ -17,6 +17,7 @@ import pytest
 
 from gakeras.jobs import JobResult
 from gakeras.workers import ChildOptions, run_job, stop_children
+from gakeras.workers.place import current_place
 from gakeras.workers.supervisor import allow_children, keras_environment, options_to_json
 
 pytestmark = pytest.mark.usefixtures("stub_jobs")
@@ -125,6 +126,37 @@ def test_the_environment_is_there_at_the_first_import(
         "3",
         "3",
     )
+
+
+# Places and files
+
+
+def test_a_file_stops_a_child_from_afar(options: ChildOptions, tmp_path: Path) -> None:
+    stop_file = tmp_path / "stop"
+    job = {"id": "0", "kind": "tell", "payload": {"seconds": 3600, "log": str(tmp_path / "log")}}
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run_job, job, options_to_json(options), None, str(stop_file))
+        wait_until((tmp_path / "log").exists)
+        stop_file.touch()
+        result = JobResult.from_json(running.result(timeout=20))
+        pid = int((tmp_path / "log").read_text())
+    assert (result.status, result.reason) == ("died", "the run was stopped")
+    assert not psutil.pid_exists(pid)
+
+
+def test_the_worker_a_job_is_to_avoid_declines_it_without_a_child(options: ChildOptions) -> None:
+    job = {"id": "0", "kind": "tell", "payload": {}, "avoid": current_place().name}
+    result = JobResult.from_json(run_job(job, options_to_json(options), FOREVER))
+    assert result.status == "declined" and not Path(options.log_dir).exists()
+
+
+def test_a_child_is_no_rank_of_the_job_its_worker_belongs_to(
+    options: ChildOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "PRTE_X", "HYDI_CONTROL_FD"]
+    for name in names:
+        monkeypatch.setenv(name, "1")
+    assert set(do(options, environment=names).measures["environment"].values()) == {None}
 
 
 # Faults

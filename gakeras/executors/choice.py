@@ -1,4 +1,4 @@
-"""Who runs the jobs: `"serial"`, `"process"`, or any `concurrent.futures.Executor` of the user's.
+"""What the user asks for, and the factory of executors it stands for.
 
 An executor is transport only. It runs `gakeras.workers.run_job`, which supervises a child
 process, so a crash or a hang of a network is an ordinary result under every executor.
@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import importlib
 import os
+import uuid
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from gakeras.errors import InputError
+from gakeras.executors import mpi
 from gakeras.jobs import Job
+from gakeras.launcher import num_launched
 from gakeras.workers.child import answer
+from gakeras.workers.devices import visible_devices
 from gakeras.workers.supervisor import run_job
 
-EXECUTORS = ("serial", "process", "debug")
+EXECUTORS = ("auto", "serial", "process", "mpi", "debug")
 ExecutorChoice = str | Executor | Callable[[], Executor]
 
 
@@ -49,16 +53,20 @@ class ExecutorFactory:
     is_ours: bool = True
 
 
-def choose_executor(choice: ExecutorChoice = "process", workers: int | None = None) -> ExecutorFactory:
-    """Return the factory for a choice.
+def choose_executor(
+    choice: ExecutorChoice = "auto", workers: int | None = None, workers_per_device: int = 1
+) -> ExecutorFactory:
+    """Return the factory for a choice. On an MPI rank other than 0 it serves the master and ends there.
 
     Args:
-        choice: `"serial"` (one worker), `"process"` (as many as `workers`, by default one a
-            core), `"debug"` (in this process), an executor, or a function that opens one.
-        workers: Number of jobs at the same time; needed for an executor that does not tell.
+        choice: `"auto"` (`"mpi"` where a launcher started several ranks, else `"process"`),
+            `"serial"` (one worker), `"process"` (as many as `workers`), `"mpi"` (every rank
+            but the first), `"debug"` (in this process), an executor, or a function that opens one.
+        workers: Number of jobs at the same time; needed for an executor that does not tell. By
+            default `"process"` has `workers_per_device` for each accelerator, or one a core.
 
     Raises:
-        InputError: An unknown name, or a number of workers that cannot be.
+        InputError: An unknown name, a number of workers that cannot be, or ranks without use.
 
     An executor of your own must run functions where gakeras is installed and the run
     directory can be reached by its path:
@@ -69,6 +77,16 @@ def choose_executor(choice: ExecutorChoice = "process", workers: int | None = No
     """
     if workers is not None and workers < 1:
         raise InputError("A run needs a worker.", expected="workers >= 1", received=f"workers={workers}")
+    if choice == "mpi" or (choice == "auto" and num_launched() > 1):
+        pool, num_ranks = mpi.open_world()
+        return ExecutorFactory(lambda: pool, min(workers or num_ranks, num_ranks), is_ours=False)
+    if num_launched() > 1:
+        raise InputError(
+            "A job of several MPI ranks has one master.",
+            expected="executor 'auto' or 'mpi'",
+            received=f"executor={choice!r} in {num_launched()} ranks",
+            way_out="Start it without mpirun or srun to use other workers.",
+        )
     if isinstance(choice, Executor):
         return ExecutorFactory(lambda: choice, _slots_of(choice, workers), is_ours=False)
     if callable(choice):
@@ -79,8 +97,9 @@ def choose_executor(choice: ExecutorChoice = "process", workers: int | None = No
                 received="workers=None",
             )
         return ExecutorFactory(choice, workers)
-    if choice == "process":
-        slots = workers or num_cores()
+    if choice in ("auto", "process"):
+        num_devices = len(visible_devices(os.environ)[1])
+        slots = workers or num_devices * workers_per_device or num_cores()
         return ExecutorFactory(lambda: ThreadPoolExecutor(slots, thread_name_prefix="worker"), slots)
     if choice == "serial":
         return ExecutorFactory(lambda: ThreadPoolExecutor(1, thread_name_prefix="worker"), 1)
@@ -99,11 +118,22 @@ def num_cores() -> int:
 
 
 def submit_job(
-    executor: Executor, job: Job, options: dict[str, Any], timeout_seconds: float | None
+    executor: Executor,
+    job: Job,
+    options: dict[str, Any],
+    timeout_seconds: float | None = None,
+    stop_file: str | None = None,
+    attempt: int = 1,
+    avoid: str | None = None,
 ) -> Future[dict[str, Any]]:
-    """Send a job to an executor; the future gives a `JobResult` as JSON values."""
-    message = {"id": job.id, "kind": job.kind, "payload": dict(job.payload)}
-    return executor.submit(run_job, message, options, timeout_seconds)
+    """Send a job to an executor; the future gives a `JobResult` as JSON values.
+
+    The worker named `avoid` declines it. No two calls have the same arguments, for Dask takes
+    equal calls for one.
+    """
+    call = {"attempt": attempt, "avoid": avoid, "call": uuid.uuid4().hex}
+    message = {"id": job.id, "kind": job.kind, "payload": dict(job.payload), **call}
+    return executor.submit(run_job, message, options, timeout_seconds, stop_file)
 
 
 def _slots_of(executor: Executor, workers: int | None) -> int:

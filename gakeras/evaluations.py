@@ -1,0 +1,92 @@
+"""From proposals to evaluation jobs, and from the results of jobs to events of the search."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from gakeras.config import Settings
+from gakeras.dispatch import Dispatcher
+from gakeras.evolution import Finished, Proposal, SearchState, median_seconds
+from gakeras.jobs import Job
+from gakeras.run import RunDirectory
+
+_FAREWELL_SECONDS = 5.0
+MIN_TIMEOUT_SECONDS = 10.0
+"""A multiple of the median below this is no reason to stop an evaluation: it may just be the machine."""
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """The loop's view of the dispatcher: proposals go in, finished evaluations come out.
+
+    An evaluation is stopped after the smallest of the user's cap, a multiple of the median
+    of those before it, and the time that is left (and a little more, so that the loop gives
+    it up first and a resumed run does it again).
+    """
+
+    run: RunDirectory
+    settings: Settings
+    state: SearchState
+    dispatcher: Dispatcher
+    seconds_left: Callable[[], float | None]
+
+    @property
+    def slots(self) -> int:
+        """How many evaluations may be under way now."""
+        return self.dispatcher.slots
+
+    def submit(self, proposal: Proposal) -> None:
+        """Start the evaluation of a proposal."""
+        job = evaluation_job(proposal, self.run, self.settings)
+        self.dispatcher.submit(job, self.timeout_seconds())
+
+    def collect(self, timeout: float | None) -> list[Finished]:
+        """Wait `timeout` seconds at the most for an evaluation to end; return all that have."""
+        results = self.dispatcher.collect(timeout)
+        linger = linger_seconds(self.dispatcher.slots, median_seconds(self.state.durations))
+        if results and linger:
+            time.sleep(linger)
+            results += self.dispatcher.collect(0.0)
+        return [Finished(int(result.job_id), result) for result in results]
+
+    def timeout_seconds(self) -> float | None:
+        """Return the longest time an evaluation that starts now may take; None for no limit."""
+        workers = self.settings.workers
+        median, left = median_seconds(self.state.durations), self.seconds_left()
+        limits = [] if workers.timeout_seconds is None else [workers.timeout_seconds]
+        if median is not None and workers.timeout_in_medians is not None:
+            limits.append(max(MIN_TIMEOUT_SECONDS, workers.timeout_in_medians * median))
+        if left is not None:
+            limits.append(left + _FAREWELL_SECONDS)
+        return min(limits, default=None)
+
+
+def linger_seconds(slots: int, median: float | None) -> float:
+    """Return how long to wait for more results once there is one: a thousandth of an evaluation's time.
+
+    With thousands of workers more will come meanwhile, and one write to disk serves them
+    all; with fewer the wait would be for nothing, so it is 0.
+
+    >>> linger_seconds(slots=10_000, median=60.0), linger_seconds(slots=16, median=60.0)
+    (0.06, 0.0)
+    """
+    share = 1e-3
+    return share * median if median is not None and slots * share >= 1 else 0.0
+
+
+def evaluation_job(proposal: Proposal, run: RunDirectory, settings: Settings) -> Job:
+    """Return the job that evaluates a proposal on all folds, from its first epoch to its last."""
+    payload = {
+        "genome": proposal.genome.to_json(),
+        "run_seed": settings.seed,
+        "repeat": 0,
+        "folds": list(range(settings.num_folds)),
+        "from_epoch": 0,
+        "to_epoch": settings.training.epochs,
+        "training": asdict(settings.training),
+        "data_dir": str(run.data),
+        "folds_file": str(run.folds),
+    }
+    return Job(id=str(proposal.number), kind="evaluate", payload=payload)

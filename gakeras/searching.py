@@ -1,0 +1,158 @@
+"""The search of one run: from where its journal has got to, to the end of its budget or of this session."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from gakeras.config import Settings
+from gakeras.dispatch import Dispatcher
+from gakeras.encoding import genome_cost
+from gakeras.evaluations import Evaluations
+from gakeras.evolution import (
+    Abandoned,
+    Budget,
+    Event,
+    Finished,
+    LongestFirst,
+    Proposer,
+    SearchState,
+    generational,
+    make_toolbox,
+    predict_by_flops,
+    steady_state,
+)
+from gakeras.executors import ExecutorChoice, choose_executor
+from gakeras.fitness.objectives import objectives
+from gakeras.journal import JournalWriter, read_journal
+from gakeras.progress import Progress
+from gakeras.replay import Replay, assess, record_of, replacement, replay
+from gakeras.results import SearchResult
+from gakeras.run import RunDirectory
+from gakeras.session import Session
+from gakeras.supervision import child_options
+
+
+def continue_search(
+    run: RunDirectory,
+    settings: Settings,
+    executor: ExecutorChoice,
+    session: Session,
+    *,
+    progress: bool = True,
+) -> SearchResult:
+    """Replay a run's journal, go on with its search, and return the result. Ctrl-C ends it in order.
+
+    Every batch of events is on disk before the loop goes on.
+    """
+    workers = settings.workers
+    factory = choose_executor(executor, workers.workers, workers.workers_per_device)
+    was_interrupted = False
+    with JournalWriter(run.journal) as journal, session:
+        past = replay(read_journal(run.journal), settings)
+        start = time.monotonic() - past.elapsed
+        budget = _budget(settings, start, session)
+        if budget.stop_reason(past.state) is None:
+            options = child_options(run, settings)
+            with (
+                Dispatcher(factory, options, stall_seconds=workers.stall_seconds) as dispatcher,
+                _progress(settings, past, budget, progress) as bar,
+            ):
+                evaluations = Evaluations(run, settings, past.state, dispatcher, budget.seconds_left)
+                losses = [individual.loss for individual in past.evaluated]
+                try:
+                    for events in _loop(past.state, settings, run, evaluations, budget):
+                        journal.append(record_of(event, time.monotonic() - start) for event in events)
+                        losses += _losses(events)
+                        _show(bar, past.state, events, min(losses, default=None))
+                except KeyboardInterrupt:
+                    was_interrupted = True
+                    given_up = [Abandoned(number) for number in past.state.in_flight]
+                    journal.append(record_of(event, time.monotonic() - start) for event in given_up)
+    stop_reason, is_unfinished = _why_stopped(past.state, budget, session, was_interrupted)
+    return SearchResult(
+        run,
+        stop_reason,
+        was_interrupted=was_interrupted,
+        is_unfinished=is_unfinished,
+        executor=executor,
+        progress=progress,
+    )
+
+
+def _budget(settings: Settings, start: float, session: Session) -> Budget:
+    return Budget(
+        settings.max_evaluations,
+        deadline=None if settings.max_seconds is None else start + settings.max_seconds,
+        max_first_failures=settings.max_first_failures,
+        session=session,
+    )
+
+
+def _loop(
+    state: SearchState, settings: Settings, run: RunDirectory, workers: Evaluations, budget: Budget
+) -> Iterator[list[Event]]:
+    input_shape, outputs = run.info.input_shape, run.info.task.outputs
+    propose = Proposer(
+        run_seed=settings.seed,
+        toolbox=make_toolbox(settings.space, input_shape, settings.variation),
+        variation=settings.variation,
+        input_shape=input_shape,
+        outputs=outputs,
+        min_population_size=settings.first_population,
+        caps=settings.caps,
+    )
+    arguments: dict[str, Any] = {
+        "propose": propose,
+        "replace": replacement(settings),
+        "assess": assess,
+        "workers": workers,
+        "budget": budget,
+    }
+    if settings.algorithm == "generational":
+        return generational(state, **arguments, generation_size=settings.population_size)
+    predict = predict_by_flops(lambda genome: genome_cost(genome, input_shape, outputs).flops)
+    return steady_state(state, **arguments, schedule=LongestFirst(predict, settings.num_last))
+
+
+def _progress(settings: Settings, past: Replay, budget: Budget, show: bool) -> Progress:
+    return Progress(
+        settings.name,
+        total=settings.max_evaluations,
+        seconds=budget.seconds_left(),
+        done=past.state.num_evaluated,
+        show=show,
+    )
+
+
+def _show(bar: Progress, state: SearchState, events: Sequence[Event], best: float | None) -> None:
+    """Show a batch of events, which is on disk and does not count yet."""
+    finished = sum(isinstance(event, Finished) for event in events)
+    bar.update(
+        state.num_evaluated + finished,
+        running=len(state.in_flight) - finished,
+        note="" if best is None else f"best {best:.4f}",
+    )
+
+
+def _losses(events: Sequence[Event]) -> list[float]:
+    return [
+        objectives(event.result.measures)[0]
+        for event in events
+        if isinstance(event, Finished) and event.result.status == "ok"
+    ]
+
+
+def _why_stopped(
+    state: SearchState, budget: Budget, session: Session, was_interrupted: bool
+) -> tuple[str, bool]:
+    """Return why a search is over, in words, and whether the run is to be resumed."""
+    if was_interrupted:
+        return "interrupted; `gakeras resume` goes on", True
+    reason = budget.stop_reason(state)
+    if reason is not None:
+        return reason, False
+    if session.is_closing(state.durations):
+        return f"{session.reason}; `gakeras resume` goes on", True
+    return "nothing is left to do", False

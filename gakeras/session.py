@@ -1,0 +1,108 @@
+"""A session: the stretch of a run that one process does, with its time limit and its signals."""
+
+from __future__ import annotations
+
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from gakeras.errors import InputError
+from gakeras.evolution import Duration, quantile_seconds
+
+STOP_SIGNALS = ("SIGTERM", "SIGUSR1")
+LONG_SHARE = 0.9
+
+
+def parse_seconds(text: str) -> float:
+    """Return the seconds that a time limit as batch systems write it stands for.
+
+    >>> parse_seconds("90"), parse_seconds("1:30"), parse_seconds("11:50:00"), parse_seconds("2-00:00:00")
+    (90.0, 90.0, 42600.0, 172800.0)
+    """
+    match = re.fullmatch(r"(?:(\d+)-)?(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)", text.strip())
+    if match is None:
+        raise InputError(
+            "A time limit is a length of time.",
+            expected="seconds, MM:SS, HH:MM:SS or D-HH:MM:SS",
+            received=repr(text),
+        )
+    days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+class Session:
+    """Knows when to start nothing more, and when to stop; a context manager that listens to signals.
+
+    With a time limit, nothing is started once less time is left than 90 % of the evaluations
+    have taken, so that little is thrown away when the limit comes. SIGTERM and SIGUSR1, which
+    batch systems send ahead of the end, only set a flag: nothing more is started, and what
+    runs has `grace_seconds` to end. Everything finished is in the journal all along.
+
+    Args:
+        time_limit: Seconds from now until this process stops; None for no limit.
+        grace_seconds: How long evaluations that run when a signal comes may go on.
+        clock: Seconds that only go forward.
+    """
+
+    def __init__(
+        self,
+        time_limit: float | None = None,
+        grace_seconds: float = 20.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if time_limit is not None and not time_limit > 0:
+            raise InputError(
+                "A time limit leaves some time.",
+                expected="time_limit > 0 seconds",
+                received=f"time_limit={time_limit}",
+            )
+        self._clock, self._grace_seconds = clock, grace_seconds
+        self._deadline = None if time_limit is None else clock() + time_limit
+        self._signal: str | None = None
+        self._handlers: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():  # no other may set handlers
+            for name in STOP_SIGNALS:
+                if hasattr(signal, name):
+                    number = getattr(signal, name)
+                    self._handlers[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        self._handlers.clear()
+
+    def seconds_left(self) -> float | None:
+        """Return the seconds until this process has to stop, at least 0; None for no limit."""
+        return None if self._deadline is None else max(0.0, self._deadline - self._clock())
+
+    def is_closing(self, durations: Sequence[Duration] = ()) -> bool:
+        """Tell whether it is too late to start an evaluation, judged by how long others have taken."""
+        left = self.seconds_left()
+        if self._signal is not None or left == 0.0:
+            return True
+        needed = None if left is None else quantile_seconds(durations, LONG_SHARE)
+        return left is not None and needed is not None and left < needed
+
+    def is_over(self) -> bool:
+        """Tell whether the time is up."""
+        return self.seconds_left() == 0.0
+
+    @property
+    def reason(self) -> str:
+        """Why the session ends, in words."""
+        return f"received {self._signal}" if self._signal is not None else "the session's time limit"
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._signal is None:
+            self._signal = signal.Signals(number).name
+            end = self._clock() + self._grace_seconds
+            self._deadline = end if self._deadline is None else min(self._deadline, end)

@@ -1,0 +1,211 @@
+"""Laws of sessions: they close in time, signals only set a flag, and handlers come back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from stub_runs import TABLE, finished, records, stub_settings
+
+from gakeras.api import holds_run, resume, run_search
+from gakeras.dispatch import Dispatcher
+from gakeras.errors import InputError, Unfinished
+from gakeras.evaluations import MIN_TIMEOUT_SECONDS, Evaluations, linger_seconds
+from gakeras.evolution import Duration, SearchState
+from gakeras.run import create_run
+from gakeras.session import Session, parse_seconds
+
+SECONDS = [Duration(1, float(n)) for n in range(1, 11)]  # 90 % of them took 9 seconds or less
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("0.5", 0.5), ("1:30", 90), ("01:00:00", 3600), ("2-03:00:00", 183_600), (" 7 ", 7)],
+)
+def test_a_time_limit_is_read_as_batch_systems_write_it(text: str, seconds: float) -> None:
+    assert parse_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "1h", "-5", "1:2:3:4", "1-", "nan"])
+def test_what_is_no_length_of_time_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="HH:MM:SS.*Received"):
+        parse_seconds(text)
+
+
+@pytest.mark.parametrize("time_limit", [0, -1.0, float("nan")])
+def test_a_session_without_any_time_is_refused(time_limit: float) -> None:
+    with pytest.raises(InputError, match="time_limit > 0"):
+        Session(time_limit)
+
+
+def test_a_session_closes_when_less_time_is_left_than_most_evaluations_take() -> None:
+    clock = Clock()
+    session = Session(20.0, clock=clock)
+    assert not session.is_closing(SECONDS) and session.seconds_left() == 20.0
+    clock.now += 11.0  # 9 seconds left
+    assert not session.is_closing(SECONDS)
+    clock.now += 0.5
+    assert session.is_closing(SECONDS) and not session.is_over()
+    assert not session.is_closing([]), "nothing is known of evaluations yet"
+    clock.now += 100
+    assert session.is_closing([]) and session.is_over() and session.seconds_left() == 0.0
+
+
+def test_a_session_without_limit_never_closes() -> None:
+    session = Session()
+    assert session.seconds_left() is None and not session.is_closing(SECONDS) and not session.is_over()
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1"])
+def test_a_signal_sets_a_flag_and_leaves_some_grace(name: str) -> None:
+    clock, number = Clock(), getattr(signal, name)
+    before = signal.getsignal(number)
+    with Session(1000.0, grace_seconds=30.0, clock=clock) as session:
+        os.kill(os.getpid(), number)
+        assert session.is_closing([]) and session.seconds_left() == 30.0 and not session.is_over()
+        assert session.reason == f"received {name}"
+        clock.now += 20
+        os.kill(os.getpid(), number)  # a second one changes nothing
+        assert session.seconds_left() == 10.0
+    assert signal.getsignal(number) is before
+
+
+def test_grace_does_not_outlast_the_time_limit() -> None:
+    with Session(5.0, grace_seconds=30.0, clock=Clock()) as session:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert session.seconds_left() == 5.0
+
+
+def test_a_session_beside_the_main_thread_leaves_signals_alone() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    seen: list[Any] = []
+
+    def work() -> None:
+        with Session(5.0):
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [before]
+
+
+# Searches in sessions
+
+
+@pytest.mark.usefixtures("stub_jobs")
+@pytest.mark.parametrize("algorithm", ["steady_state", "generational"])
+def test_sessions_one_after_another_come_to_the_same_as_one(
+    algorithm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_SECONDS", "0.1")
+    settings = stub_settings(algorithm=algorithm, max_evaluations=16)
+    whole = run_search(settings, TABLE, run_dir=tmp_path / "whole", progress=False)
+    result = run_search(
+        settings, TABLE, run_dir=tmp_path / "run", session=Session(time_limit=1.0), progress=False
+    )
+    sessions = 1
+    while result.is_unfinished:
+        assert "time limit; `gakeras resume` goes on" in result.stop_reason
+        result = resume(tmp_path / "run", time_limit=1.0, progress=False)
+        sessions += 1
+    assert sessions > 1 and not whole.is_unfinished
+    assert finished(tmp_path / "run") == finished(tmp_path / "whole")
+    assert result.best.genome == whole.best.genome
+
+
+@pytest.mark.usefixtures("stub_jobs")
+def test_final_trainings_end_with_their_session_and_go_on_in_the_next(tmp_path: Path) -> None:
+    settings = stub_settings(final={"baselines": ["table_baseline"], "repeats": 2})
+    result = run_search(settings, TABLE, run_dir=tmp_path, progress=False)
+    clock = Clock()
+    session = Session(1.0, clock=clock)
+    clock.now += 2
+    with pytest.raises(Unfinished, match="final trainings are left"):
+        result.train_final(session)
+    assert len(result.train_final()) == 2
+    keys = [str(record["key"]) for record in records(tmp_path, "trained")]
+    assert len(keys) == len(set(keys)) == 4
+
+
+def test_a_directory_holds_a_run_of_the_same_settings_or_is_refused(tmp_path: Path) -> None:
+    assert not holds_run(tmp_path / "run", stub_settings())
+    create_run(tmp_path / "run", stub_settings(), TABLE)
+    assert holds_run(tmp_path / "run", stub_settings())
+    assert holds_run(tmp_path / "run", stub_settings(max_evaluations=99, workers={"workers": 7}))
+    with pytest.raises(InputError, match="others for seed, training"):
+        holds_run(tmp_path / "run", stub_settings(seed=4, training={"epochs": 3}))
+
+
+# How long an evaluation may take
+
+
+def timeout_of(
+    seconds: list[float], left: float | None, timeout: float | None, medians: float | None, tmp_path: Path
+) -> float | None:
+    workers = {"timeout_seconds": timeout, "timeout_in_medians": medians}
+    state = SearchState(durations=[Duration(1, each) for each in seconds])
+    dispatcher: Dispatcher = SimpleNamespace(slots=1)  # type: ignore[assignment]
+    run = create_run(tmp_path / "run", stub_settings(), TABLE)
+    return Evaluations(run, stub_settings(workers=workers), state, dispatcher, lambda: left).timeout_seconds()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "left", "timeout", "medians", "expected"),
+    [
+        pytest.param([], None, None, 20.0, None, id="no limit at all"),
+        pytest.param([], None, 60.0, 20.0, 60.0, id="the user's"),
+        pytest.param([3.0] * 5, None, 100.0, 20.0, 60.0, id="a multiple of the median"),
+        pytest.param([3.0] * 4, None, None, 20.0, None, id="too few for a median"),
+        pytest.param([0.01] * 9, None, None, 20.0, MIN_TIMEOUT_SECONDS, id="no less than some seconds"),
+        pytest.param([3.0] * 5, None, None, None, None, id="no multiple wanted"),
+        pytest.param([3.0] * 5, 7.0, 100.0, 20.0, 12.0, id="the time that is left, and a little more"),
+    ],
+)
+def test_an_evaluation_may_take_the_shortest_of_its_limits(
+    seconds: list[float],
+    left: float | None,
+    timeout: float | None,
+    medians: float | None,
+    expected: float | None,
+    tmp_path: Path,
+) -> None:
+    assert timeout_of(seconds, left, timeout, medians, tmp_path) == expected
+
+
+def test_only_a_crowd_of_workers_is_waited_for() -> None:
+    assert linger_seconds(10_000, 60.0) == pytest.approx(0.06)
+    assert linger_seconds(999, 60.0) == linger_seconds(10_000, None) == 0.0
+
+
+@pytest.mark.usefixtures("stub_jobs")
+def test_a_hanging_evaluation_is_stopped_after_a_multiple_of_the_median(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gakeras.evaluations.MIN_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setenv("STUB_FAULT", "hangs")
+    monkeypatch.setenv("STUB_FAULT_AMONG", "7f")
+    start = time.monotonic()
+    result = run_search(
+        stub_settings(max_evaluations=20, workers={"timeout_in_medians": 20.0}),
+        TABLE,
+        run_dir=tmp_path,
+        progress=False,
+    )
+    assert time.monotonic() - start < 60
+    assert result.statuses["ok"] + result.statuses.get("timeout", 0) == 20
+    assert "timeout" in result.statuses, "no genome of this search hangs: choose another digit"
