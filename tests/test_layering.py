@@ -25,7 +25,7 @@ MAY_IMPORT = {
         "__init__", "api", "config", "data", "errors", "executors", "finals", "fitness", "launcher",
         "results", "run", "session",
     },
-    "config": {"encoding", "errors", "evolution", "fitness"},
+    "config": {"encoding", "errors", "evolution", "fitness", "validation"},
     "data": {"errors", "seeding"},
     "dispatch": {"errors", "executors", "jobs", "workers"},
     "encoding": {"errors"},
@@ -55,6 +55,7 @@ MAY_IMPORT = {
     "session": {"errors", "evolution"},
     "supervision": {"config", "run", "workers"},
     "synthesis": {"errors", "graph", "seeding"},
+    "validation": {"errors"},
     "workers": {"jobs"},
 }  # fmt: skip
 
