@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -29,7 +31,7 @@ from gakeras.seeding import derive_seed
 
 _OUR_FILES = {
     "journal.jsonl", "journal.lock", "data", "folds.npy", ".folds.tmp.npy", "models", "workers",
-    "ancestor.keras", "networks",
+    "ancestor.keras", ".ancestor.keras.tmp.keras", "networks",
 }  # fmt: skip
 
 
@@ -173,6 +175,21 @@ def open_run(root: Path) -> RunDirectory:
     if run.header()["fold_digest"] != folds_digest(folds):
         raise JournalError(f"{run.folds}: these are not the folds the run was started with.")
     return run
+
+
+def chosen_backend(configured: str) -> str:
+    """Return the backend that is imported already, or that the environment names, or the configured one."""
+    keras = sys.modules.get("keras")
+    if keras is not None:
+        return str(keras.backend.backend())
+    return os.environ.get("KERAS_BACKEND") or configured
+
+
+def new_run_dir(name: str) -> Path:
+    """Return a directory in `runs/` that is not there yet."""
+    stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    candidates = (Path("runs") / (stem if n == 0 else f"{stem}-{n}") for n in range(1000))
+    return next(path for path in candidates if not path.exists())
 
 
 def _claim(run: RunDirectory) -> None:

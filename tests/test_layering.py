@@ -15,15 +15,15 @@ CHECKOUT = Path(__file__).parents[1]
 PACKAGE = CHECKOUT / "gakeras"
 
 MAY_IMPORT = {
-    "__init__": {"executors", "launcher", "api", "data", "encoding", "errors", "results"},
+    "__init__": {"executors", "launcher", "api", "data", "encoding", "errors", "lineage", "results"},
     "__main__": {"cli"},
     "api": {
-        "config", "data", "encoding", "errors", "executors", "journal", "results", "run", "searching",
-        "session",
+        "config", "data", "encoding", "errors", "executors", "journal", "lineage", "results", "run",
+        "searching", "session",
     },
     "cli": {
         "__init__", "api", "config", "data", "errors", "executors", "finals", "fitness", "launcher",
-        "results", "run", "session",
+        "lineage", "results", "run", "session", "validation",
     },
     "config": {"encoding", "errors", "evolution", "fitness", "validation"},
     "data": {"errors", "seeding"},
@@ -40,6 +40,11 @@ MAY_IMPORT = {
     "journal": {"errors"},
     "kinds": {"fitness"},
     "launcher": set(),
+    "lineage": {
+        "config", "data", "dispatch", "encoding", "errors", "executors", "fitness", "graph", "jobs",
+        "journal", "progress", "results", "run", "seeding", "session", "supervision", "synthesis",
+        "validation",
+    },
     "progress": set(),
     "replay": {"config", "encoding", "errors", "evolution", "fitness", "jobs", "journal"},
     "results": {
@@ -54,7 +59,7 @@ MAY_IMPORT = {
     "seeding": set(),
     "session": {"errors", "evolution"},
     "supervision": {"config", "run", "workers"},
-    "synthesis": {"errors", "graph", "seeding"},
+    "synthesis": {"data", "encoding", "errors", "fitness", "graph", "jobs", "seeding"},
     "validation": {"errors"},
     "workers": {"jobs"},
 }  # fmt: skip
@@ -64,9 +69,14 @@ MAY_IMPORT_KERAS = (
     "gakeras.encoding",
     "gakeras.fitness",
     "gakeras.graph.rebuilding",
+    "gakeras.lineage.exports",
     "gakeras.synthesis.ancestors",
+    "gakeras.synthesis.births",
     "gakeras.synthesis.compaction",
     "gakeras.synthesis.constants",
+    "gakeras.synthesis.folding",
+    "gakeras.synthesis.heads",
+    "gakeras.synthesis.upbringing",
     "gakeras.synthesis.weights",
 )
 

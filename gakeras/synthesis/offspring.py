@@ -38,6 +38,7 @@ class Offspring:
 
     Attributes:
         network: Its masks, without dead synapses, and the weights it inherits.
+        unpruned: The same with the dead synapses, for `folding`.
         num_drawn: Synapses that were drawn.
         num_dead: How many of these were dead.
         num_attempts: Draws it took.
@@ -46,6 +47,7 @@ class Offspring:
     """
 
     network: Network
+    unpruned: Network
     num_drawn: int
     num_dead: int
     num_attempts: int
@@ -93,8 +95,17 @@ def synthesize_offspring(
         is_sound = all(mask.any() for mask in masks.values()) and count_synapses(masks) <= limit
     if not is_sound:
         masks = _mended(channels, masks, parents, candidates, limit)
-    weights = inherit(channels, parents, masks, from_=heir)
-    return Offspring(Network(weights, masks), count_synapses(drawn), num_dead, attempt, not is_sound)
+    unpruned = {name: mask | masks[name] for name, mask in drawn.items()}
+    weights = inherit(channels, parents, unpruned, from_=heir)
+    kept = {name: array * masks[name] if name in masks else array for name, array in weights.items()}
+    return Offspring(
+        Network(kept, masks),
+        Network(weights, unpruned),
+        count_synapses(drawn),
+        num_dead,
+        attempt,
+        not is_sound,
+    )
 
 
 def _viable(channels: Channels, candidates: Candidates) -> Candidates:

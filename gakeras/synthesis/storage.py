@@ -1,8 +1,9 @@
-"""Masks on disk: what an unfinished family needs beside its saved models."""
+"""Masks and weights on disk: what an unfinished family needs beside its ancestor's model."""
 
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,30 @@ def load_masks(path: Path) -> dict[str, np.ndarray]:
         raise InputError(
             "The masks cannot be read.",
             expected="a file written by `save_masks`",
+            received=f"{path} ({type(error).__name__}: {error})",
+        ) from error
+
+
+def save_weights(path: Path, weights: Mapping[str, np.ndarray]) -> None:
+    """Write arrays by name to an .npz file, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.tmp.npz")
+    np.savez(temporary, **dict(weights))  # type: ignore[arg-type]
+    temporary.rename(path)
+
+
+def load_weights(path: Path) -> dict[str, np.ndarray]:
+    """Read what `save_weights` wrote.
+
+    Raises:
+        InputError: for a file that is missing or holds something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, EOFError, ValueError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+        raise InputError(
+            "The weights cannot be read.",
+            expected="a file written by `save_weights`",
             received=f"{path} ({type(error).__name__}: {error})",
         ) from error
 
