@@ -4,8 +4,9 @@
     parent = Network(weights, full_masks(channels))   # arrays and masks by name, the ancestor's shapes
     child = synthesize_offspring(channels, [parent], Synthesis(), rng).network
 
-This much is NumPy. `ancestors`, `compaction`, `constants` and `weights` handle Keras models and
-are imported by name. What the papers leave open and how it is read: docs/synthesis.md.
+This much is NumPy. `ancestors`, `compaction`, `constants`, `folding`, `heads` and `weights` handle
+Keras models; `births` and `exporting` are the jobs that `gakeras.lineage` sends to workers, and
+`upbringing` trains for them. They are imported by name. What the papers leave open and how it is read: docs/synthesis.md.
 """
 
 from gakeras.synthesis.clusters import Clusters, form_clusters, gene_tags

@@ -56,8 +56,8 @@ def remove_dead(channels: Channels, masks: Masks) -> tuple[dict[str, np.ndarray]
     A unit without living inputs yields a constant, and one without living outputs nothing
     that is used; the synapses on their other side are dead. Removing these can kill more, to
     a fixed point, which is found at once: what is left lies on a path from an input of the
-    model to an output. That ignores biases: a removed constant changes the network, by little
-    and until the next training; `compact` never does that.
+    model to an output. That ignores biases: a removed constant changes the network, unless
+    `folding` puts it into the next biases.
 
     Args:
         channels: Of the ancestor.
