@@ -6,7 +6,9 @@
 
 This much is NumPy. `ancestors`, `compaction`, `constants`, `folding`, `heads` and `weights` handle
 Keras models; `births` and `exporting` are the jobs that `gakeras.lineage` sends to workers, and
-`upbringing` trains for them. They are imported by name. What the papers leave open and how it is read: docs/synthesis.md.
+`upbringing` trains for them. They are imported by name.
+
+What the papers leave open and how it is read: docs/synthesis.md.
 """
 
 from gakeras.synthesis.clusters import Clusters, form_clusters, gene_tags
