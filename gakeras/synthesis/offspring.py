@@ -16,7 +16,7 @@ from gakeras.synthesis.inheritance import Heir, inherit
 from gakeras.synthesis.masks import Masks, count_synapses, remove_dead
 from gakeras.synthesis.mating import Candidates, Network, mate
 from gakeras.synthesis.sampling import draw_synthesis
-from gakeras.synthesis.settings import Method, Synthesis
+from gakeras.synthesis.settings import Budget, Method, Synthesis
 
 Draw = Callable[
     [Candidates, Channels, Mapping[str, Clusters], Synthesis, np.random.Generator], dict[str, np.ndarray]
@@ -29,6 +29,7 @@ METHODS: dict[Method, Draw] = {
     "lamp": keep_lamp,
     "deterministic": keep_two_level,
 }
+_BISECTIONS = 12
 _BY_CHANCE: tuple[Method, ...] = ("synthesis", "random")
 
 
@@ -90,7 +91,7 @@ def synthesize_offspring(
     is_sound, attempt = False, 0
     while not is_sound and attempt < (settings.max_attempts if settings.method in _BY_CHANCE else 1):
         attempt += 1
-        drawn = METHODS[settings.method](candidates, channels, clusters, settings, rng)
+        drawn = _drawn(candidates, channels, clusters, settings, rng)
         masks, num_dead = remove_dead(channels, drawn)
         is_sound = all(mask.any() for mask in masks.values()) and count_synapses(masks) <= limit
     if not is_sound:
@@ -106,6 +107,35 @@ def synthesize_offspring(
         attempt,
         not is_sound,
     )
+
+
+def _drawn(
+    candidates: Candidates,
+    channels: Channels,
+    clusters: Mapping[str, Clusters],
+    settings: Synthesis,
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    """Return one draw; where the budget counts living synapses, on the budget that leaves as many of them.
+
+    That budget is found by bisection with the same random numbers throughout: what a smaller
+    budget draws is a part of what a larger one does, so the living synapses grow with it.
+    """
+    draw, budget = METHODS[settings.method], settings.environment
+    if settings.budget_counts == "drawn" or not isinstance(budget, Budget) or budget.share == 1:
+        return draw(candidates, channels, clusters, settings, rng)
+    wanted = budget.share * candidates.num_parent_synapses
+    split = float(np.log(budget.cluster_share) / np.log(budget.share))
+    state, low, high = rng.bit_generator.state, budget.share, 1.0
+    drawn: dict[str, np.ndarray] = {}
+    for _ in range(_BISECTIONS):
+        rng.bit_generator.state = state
+        share = (low + high) / 2
+        larger = replace(settings, environment=Budget.keeping(share, split=split), cap=None)
+        drawn = draw(candidates, channels, clusters, larger, rng)
+        is_below = count_synapses(remove_dead(channels, drawn)[0]) < wanted
+        low, high = (share, high) if is_below else (low, share)
+    return drawn
 
 
 def _viable(channels: Channels, candidates: Candidates) -> Candidates:

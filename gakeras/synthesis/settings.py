@@ -70,6 +70,8 @@ class Synthesis:
         method: `synthesis`, or one of the baselines.
         cluster: What a synaptic cluster is.
         environment: The budget, or the factors F_c and F_s themselves.
+        budget_counts: What the budget is a share of: synapses as they are `drawn`, before dead
+            ones are removed, as in the papers; or `living` ones, for which as many more are drawn.
         cap: The most of the parent's synapses that an offspring may have, or None. The paper
             says 80 %.
         normalization: What Z and z are, layer by layer, over the living: the largest strength,
@@ -90,6 +92,7 @@ class Synthesis:
     method: Method = "synthesis"
     cluster: ClusterKind = "filter"
     environment: Budget | Factors = Budget()
+    budget_counts: Literal["drawn", "living"] = "drawn"
     cap: Share | None = 0.8
     normalization: Normalization = "max"
     quantile: Share = 0.95
@@ -107,6 +110,12 @@ class Synthesis:
                 expected="a cap of at least the budget",
                 received=f"cap={self.cap}, a budget of {budget.share:.3f}",
                 way_out="Raise the cap, or set it to None.",
+            )
+        if budget is None and self.budget_counts == "living":
+            raise InputError(
+                "Only a budget can count living synapses.",
+                expected="environment=Budget(...)",
+                received=f'budget_counts="living", environment={self.environment}',
             )
         if budget is None and self.method != "synthesis":
             raise InputError(

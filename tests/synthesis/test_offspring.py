@@ -11,7 +11,7 @@ from small_family import ancestor, family
 from gakeras.synthesis.clusters import form_clusters
 from gakeras.synthesis.masks import count_synapses, remove_dead
 from gakeras.synthesis.offspring import METHODS, synthesize_offspring
-from gakeras.synthesis.settings import Synthesis
+from gakeras.synthesis.settings import Budget, Synthesis
 
 law = settings(deadline=None, derandomize=True)
 
@@ -61,3 +61,20 @@ def test_output_layers_lose_synapses_but_no_cluster() -> None:
     channels, _ = ancestor()
     clusters = form_clusters(channels)
     assert [name for name, group in clusters.items() if group.is_exempt] == ["out/kernel"]
+
+
+@pytest.mark.parametrize("method", ["synthesis", "lamp", "random"])
+def test_a_budget_of_living_synapses_is_met_where_a_drawn_one_loses_the_dead(method: str) -> None:
+    channels, parent = ancestor("lenet")
+    total, counts = count_synapses(parent.masks), {}
+    for counted in ("drawn", "living"):
+        settings = Synthesis(
+            method=method, environment=Budget.keeping(0.5), budget_counts=counted, cap=None, sharpness=2.0
+        )
+        born = [
+            synthesize_offspring(channels, [parent], settings, np.random.default_rng(seed))
+            for seed in range(5)
+        ]
+        counts[counted] = [count_synapses(child.network.masks) / total for child in born]
+    assert np.median(np.abs(np.array(counts["living"]) - 0.5)) < 0.02  # one filter can be more than that
+    assert np.mean(counts["drawn"]) <= np.mean(counts["living"])
