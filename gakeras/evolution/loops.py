@@ -150,7 +150,8 @@ def steady_state(
         if proposals:
             yield proposals
             waiting += _to_evaluate(proposals)
-            waiting = schedule.order(state, waiting) if schedule is not None else waiting
+            if schedule is not None and len(waiting) > _num_free(waiting, state, workers):
+                waiting = schedule.order(state, waiting)
         waiting = _start(waiting, state, workers, budget)
         patience = 0.0 if _has_room(state, workers, budget, schedule) else _patience(budget)
         finished = workers.collect(patience) if len(waiting) < len(state.in_flight) else []
@@ -265,11 +266,15 @@ def _to_evaluate(events: Iterable[Event]) -> list[Proposal]:
 
 def _start(waiting: list[Proposal], state: SearchState, workers: Workers, budget: Budget) -> list[Proposal]:
     """Give the free workers the first of those that wait; return the others."""
-    num_free = workers.slots - (len(state.in_flight) - len(waiting))
-    num_started = max(0, min(num_free, len(waiting))) if budget.may_start(state) else 0
+    num_free = _num_free(waiting, state, workers)
+    num_started = min(num_free, len(waiting)) if budget.may_start(state) else 0
     for proposal in waiting[:num_started]:
         workers.submit(proposal)
     return waiting[num_started:]
+
+
+def _num_free(waiting: Sequence[Proposal], state: SearchState, workers: Workers) -> int:
+    return max(0, workers.slots - (len(state.in_flight) - len(waiting)))
 
 
 def _patience(budget: Budget) -> float:

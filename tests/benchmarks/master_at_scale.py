@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from simulated_search import SimulatedWorkers, lognormal_seconds, search_loop
+from simulated_search import DrawnTimes, SimulatedWorkers, lognormal_seconds, search_loop
 
 from gakeras.evaluations import linger_seconds
 from gakeras.evolution import Budget, Finished, Proposal, SearchState
@@ -66,7 +66,7 @@ def simulate(
 ) -> dict[str, Any]:
     """Run one search; return how busy the master was and how long workers waited for it."""
     median = MEAN_SECONDS / pow(2.718281828459045, SIGMA**2 / 2)
-    workers = ChargedWorkers(slots, lognormal_seconds(seed, SIGMA, median))
+    workers = ChargedWorkers(slots, DrawnTimes(lognormal_seconds(seed, SIGMA, median)))
     workers.message_seconds = message_seconds
     state = SearchState()
     loop = search_loop(
@@ -107,7 +107,7 @@ def simulate(
 
 def quality(slots: int, evaluations: int, population_size: int, seed: int) -> float:
     """Return the best loss that so many workers reach with so many evaluations."""
-    workers, state = SimulatedWorkers(slots, lognormal_seconds(seed, SIGMA)), SearchState()
+    workers, state = SimulatedWorkers(slots, DrawnTimes(lognormal_seconds(seed, SIGMA))), SearchState()
     loop = search_loop(
         "steady_state",
         state,
@@ -116,8 +116,8 @@ def quality(slots: int, evaluations: int, population_size: int, seed: int) -> fl
         seed=seed,
         population_size=population_size,
     )
-    for _ in loop:
-        pass
+    for events in loop:
+        workers.note(events)
     return state.population[0].loss
 
 

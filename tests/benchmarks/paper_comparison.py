@@ -28,7 +28,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from simulated_search import SimulatedWorkers, search_loop
+from simulated_search import DrawnTimes, SimulatedWorkers, search_loop
 from worker_idle import SleepingWorkers
 
 from gakeras.api import run_search
@@ -78,23 +78,46 @@ def train_networks(data: str, number: int) -> list[float]:
 
 
 def drawn_from(times: list[float], seed: int, mean: float = 1.0) -> Any:
-    """Return the time of proposal n: one of those measured, scaled to a mean."""
+    """Return the time of the n-th evaluation: one of those measured, scaled to a mean."""
     scale = mean / statistics.fmean(times)
     return lambda number: scale * random.Random(f"{seed}/{number}").choice(times)
 
 
-def simulate(times: list[float], slots: int, population_size: int, seed: int) -> int:
-    """Return how many evaluations the asynchronous loop finishes while the other one finishes 100."""
+def seconds_in_shares(seconds: Any, slots: int, population_size: int) -> float:
+    """Return the time of 100 evaluations where each processor has a fixed share of every generation.
+
+    So the paper describes its synchronous algorithm; our generational loop gives the next
+    individual to whoever is free.
+    """
+    total = 0.0
+    for first in range(0, SYNCHRONOUS_EVALUATIONS, population_size):
+        generation = range(first, min(first + population_size, SYNCHRONOUS_EVALUATIONS))
+        size = -(-len(generation) // slots)
+        shares = [generation[start : start + size] for start in range(0, len(generation), size)]
+        total += max(sum(map(seconds, share)) for share in shares)
+    return total
+
+
+def simulate(times: list[float], slots: int, population_size: int, seed: int) -> tuple[int, int]:
+    """Return how many evaluations the asynchronous loop finishes while a synchronous one finishes 100.
+
+    The first is against our generational loop, the second against fixed shares.
+    """
     ends: dict[str, list[float]] = {}
     for algorithm in ("generational", "steady_state"):
-        workers, state = SimulatedWorkers(slots, drawn_from(times, seed)), SearchState()
+        workers, state = SimulatedWorkers(slots, DrawnTimes(drawn_from(times, seed))), SearchState()
         budget = Budget(max_evaluations=5 * SYNCHRONOUS_EVALUATIONS)
         loop = search_loop(algorithm, state, workers, budget, seed=seed, population_size=population_size)
-        ends[algorithm] = [
-            event.result.end for events in loop for event in events if isinstance(event, Finished)
-        ]
-    limit = sorted(ends["generational"])[SYNCHRONOUS_EVALUATIONS - 1]
-    return sum(end <= limit for end in ends["steady_state"])
+        ends[algorithm] = []
+        for events in loop:
+            workers.note(events)
+            ends[algorithm] += [event.result.end for event in events if isinstance(event, Finished)]
+    limits = (
+        sorted(ends["generational"])[SYNCHRONOUS_EVALUATIONS - 1],
+        seconds_in_shares(drawn_from(times, seed), slots, population_size),
+    )
+    one, other = (sum(end <= limit for end in ends["steady_state"]) for limit in limits)
+    return one, other
 
 
 def measure(
@@ -107,8 +130,8 @@ def measure(
             options = ChildOptions(directory, f"{directory}/workers", "benchmark_jobs")
             with Dispatcher(choose_executor("process", slots), options) as dispatcher:
                 dispatcher.run([Job(f"warm {n}", "sleep", {"seconds": 0.5}) for n in range(slots)])
-                workers, start = SleepingWorkers(dispatcher, seed, 1.0), time.monotonic()
-                workers.seconds = drawn_from(times, seed, mean)
+                drawn = DrawnTimes(drawn_from(times, seed, mean))
+                workers, start = SleepingWorkers(dispatcher, drawn), time.monotonic()
                 budget = Budget(
                     max_evaluations=SYNCHRONOUS_EVALUATIONS if limit is None else None,
                     deadline=None if limit is None else start + limit,
@@ -116,8 +139,10 @@ def measure(
                 loop = search_loop(
                     algorithm, SearchState(), workers, budget, seed=seed, population_size=population_size
                 )
-                events = [event for batch in loop for event in batch]
-                counts[algorithm] = sum(isinstance(event, Finished) for event in events)
+                counts[algorithm] = 0
+                for events in loop:
+                    drawn.note(events)
+                    counts[algorithm] += sum(isinstance(event, Finished) for event in events)
                 limit = time.monotonic() - start
     return counts["steady_state"], limit or 0.0
 
@@ -178,9 +203,12 @@ def main() -> None:
     for slots, population_size in CASES:
         counts = [simulate(times, slots, population_size, seed) for seed in range(arguments.seeds)]
         case: dict[str, Any] = {"workers": slots, "population_size": population_size, "counts": counts}
+        columns = [
+            f"{statistics.fmean(c):.0f} +- {statistics.stdev(c):.0f}" for c in zip(*counts, strict=True)
+        ]
         print(
-            f"{slots} workers, population {population_size:2}: synchronous {SYNCHRONOUS_EVALUATIONS}, "
-            f"asynchronous {statistics.fmean(counts):.0f} +- {statistics.stdev(counts):.0f} simulated",
+            f"{slots} workers, population {population_size:2}, simulated: synchronous "
+            f"{SYNCHRONOUS_EVALUATIONS}, asynchronous {columns[0]}; {columns[1]} against fixed shares",
             flush=True,
         )
         case["measured"] = [
@@ -189,7 +217,8 @@ def main() -> None:
         ]
         for seed, (count, seconds) in enumerate(case["measured"]):
             print(
-                f"    seed {seed}: {count} measured in {seconds:.0f} s, {counts[seed]} simulated", flush=True
+                f"    seed {seed}: {count} measured in {seconds:.0f} s, {counts[seed][0]} simulated",
+                flush=True,
             )
         summary["cases"].append(case)
     if arguments.real_seconds:

@@ -36,7 +36,7 @@ from gakeras.jobs import JobResult
 
 INPUT_SHAPE, OUTPUTS = (28, 28), 10
 Seconds = Callable[[int], float]
-"""Time of the evaluation of proposal n."""
+"""Time of the n-th evaluation."""
 
 
 def lognormal_seconds(seed: int, sigma: float = 1.0, median: float = 1.0) -> Seconds:
@@ -44,12 +44,33 @@ def lognormal_seconds(seed: int, sigma: float = 1.0, median: float = 1.0) -> Sec
     return lambda number: median * random.Random(f"{seed}/{number}").lognormvariate(0.0, sigma)
 
 
-def known_within(seconds: Seconds, seed: int, spread: float) -> Callable[..., list[float]]:
+@dataclass
+class DrawnTimes:
+    """Times of evaluations by the order in which they are proposed, what is not evaluated left out.
+
+    So a simulated search and a measured one get the same times, whatever they propose.
+    """
+
+    seconds: Seconds
+    places: dict[int, int] = field(default_factory=dict)
+
+    def note(self, events: Sequence[Event]) -> None:
+        """Take note of proposals; to be called with every batch before it is started."""
+        for event in events:
+            if isinstance(event, Proposal) and event.verdict is None:
+                self.places[event.number] = len(self.places)
+
+    def seconds_of(self, number: int) -> float:
+        """Return the time of a proposal's evaluation."""
+        return self.seconds(self.places[number])
+
+
+def known_within(times: DrawnTimes, seed: int, spread: float) -> Callable[..., list[float]]:
     """Return a prediction that is off by a lognormal factor of that spread (0.3: within 30 % or so)."""
 
     def predict(state: SearchState, proposals: Sequence[Proposal]) -> list[float]:
         return [
-            seconds(proposal.number)
+            times.seconds_of(proposal.number)
             * random.Random(f"{seed}/{proposal.number}/predicted").lognormvariate(0.0, spread)
             for proposal in proposals
         ]
@@ -111,7 +132,7 @@ class SimulatedWorkers:
     """
 
     slots: int
-    seconds: Seconds
+    times: DrawnTimes
     now: float = 0.0
     busy_seconds: float = 0.0
     waited_seconds: float = 0.0
@@ -126,6 +147,7 @@ class SimulatedWorkers:
 
     def note(self, events: Sequence[Event]) -> None:
         """Remember when proposals were made."""
+        self.times.note(events)
         for event in events:
             if isinstance(event, Proposal):
                 self._proposed[event.number] = self.num_finished
@@ -136,7 +158,7 @@ class SimulatedWorkers:
         self.ages[proposal.number] = self.num_finished - self._proposed.get(
             proposal.number, self.num_finished
         )
-        seconds = self.seconds(proposal.number)
+        seconds = self.times.seconds_of(proposal.number)
         self.busy_seconds += seconds
         heapq.heappush(self._ends, (self.now + seconds, proposal.number, self.now, proposal))
 

@@ -1,7 +1,7 @@
 """How much of the workers' time is idle, asynchronously and in generations, simulated and measured.
 
     python tests/benchmarks/worker_idle.py --seeds 200 --json idle.json
-    python tests/benchmarks/worker_idle.py --seeds 20 --measured 5 --scale 0.3
+    python tests/benchmarks/worker_idle.py --seeds 200 --measured 5 --scale 1 --measured-loops steady
 
 Times are lognormal (sigma 1), predictable within 30 %, 40 evaluations a worker. Idle is
 1 - useful / (workers x makespan), so what is discarded is idle too. The loops are the real
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from simulated_search import (
+    DrawnTimes,
     SimulatedWorkers,
     known_within,
     lognormal_seconds,
@@ -44,20 +45,20 @@ LOOPS = {
 }
 
 
-def arguments_of(name: str, workers: int, seed: int, scale: float) -> dict[str, Any]:
+def arguments_of(name: str, workers: int, seed: int, times: DrawnTimes) -> dict[str, Any]:
     """Return what the loop of that name is called with."""
     algorithm, number = LOOPS[name]
     if algorithm == "generational":
         return {"seed": seed, "population_size": workers * number}
-    predict = known_within(lognormal_seconds(seed, median=scale), seed, spread=0.3)
+    predict = known_within(times, seed, spread=0.3)
     return {"seed": seed, "population_size": 20, "schedule": LongestFirst(predict, num_last=number)}
 
 
 def simulate(name: str, slots: int, seed: int, scale: float = 1.0) -> dict[str, float]:
     """Run a search on a simulated clock; return its idle share and the age of the parents."""
-    workers = SimulatedWorkers(slots, lognormal_seconds(seed, median=scale))
+    workers = SimulatedWorkers(slots, DrawnTimes(lognormal_seconds(seed, median=scale)))
     budget = Budget(max_evaluations=EVALUATIONS_PER_WORKER * slots)
-    arguments = arguments_of(name, slots, seed, scale)
+    arguments = arguments_of(name, slots, seed, workers.times)
     for events in search_loop(LOOPS[name][0], SearchState(), workers, budget, **arguments):
         workers.note(events)
     ages = list(workers.ages.values())
@@ -67,8 +68,8 @@ def simulate(name: str, slots: int, seed: int, scale: float = 1.0) -> dict[str, 
 class SleepingWorkers:
     """Child processes that sleep, behind the real dispatcher."""
 
-    def __init__(self, dispatcher: Dispatcher, seed: int, scale: float) -> None:
-        self.dispatcher, self.seconds = dispatcher, lognormal_seconds(seed, median=scale)
+    def __init__(self, dispatcher: Dispatcher, times: DrawnTimes) -> None:
+        self.dispatcher, self.times = dispatcher, times
         self.proposals: dict[int, Proposal] = {}
 
     @property
@@ -77,7 +78,8 @@ class SleepingWorkers:
 
     def submit(self, proposal: Proposal) -> None:
         self.proposals[proposal.number] = proposal
-        self.dispatcher.submit(Job(str(proposal.number), "sleep", {"seconds": self.seconds(proposal.number)}))
+        seconds = self.times.seconds_of(proposal.number)
+        self.dispatcher.submit(Job(str(proposal.number), "sleep", {"seconds": seconds}))
 
     def collect(self, timeout: float | None) -> list[Finished]:
         done = self.dispatcher.collect(timeout)
@@ -91,17 +93,14 @@ def measure(name: str, slots: int, seed: int, scale: float) -> dict[str, float]:
         options = ChildOptions(directory, f"{directory}/workers", "benchmark_jobs")
         with Dispatcher(choose_executor("process", slots), options) as dispatcher:
             dispatcher.run([Job(f"warm {n}", "sleep", {"seconds": 1.0}) for n in range(slots)])
-            workers, start = SleepingWorkers(dispatcher, seed, scale), time.perf_counter()
+            times = DrawnTimes(lognormal_seconds(seed, median=scale))
+            workers, start = SleepingWorkers(dispatcher, times), time.perf_counter()
             budget = Budget(max_evaluations=EVALUATIONS_PER_WORKER * slots)
-            events = [
-                event
-                for batch in search_loop(
-                    LOOPS[name][0], SearchState(), workers, budget, **arguments_of(name, slots, seed, scale)
-                )
-                for event in batch
-            ]
+            arguments, useful = arguments_of(name, slots, seed, times), 0.0
+            for events in search_loop(LOOPS[name][0], SearchState(), workers, budget, **arguments):
+                times.note(events)
+                useful += sum(times.seconds_of(e.number) for e in events if isinstance(e, Finished))
             makespan = time.perf_counter() - start
-    useful = sum(workers.seconds(event.number) for event in events if isinstance(event, Finished))
     return {"idle": 1 - useful / (slots * makespan), "makespan": makespan}
 
 
@@ -112,7 +111,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[4, 8, 16])
     parser.add_argument("--seeds", type=int, default=200, help="simulated runs of each kind")
     parser.add_argument("--measured", type=int, default=0, help="measured runs of each kind")
-    parser.add_argument("--scale", type=float, default=0.3)
+    parser.add_argument("--measured-loops", default="", help="only loops whose name contains this")
+    parser.add_argument("--scale", type=float, default=1.0, help="median seconds of a measured sleep")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     os.environ["PYTHONPATH"] = os.pathsep.join(
@@ -131,7 +131,7 @@ def main() -> None:
             print(f"{slots:3} workers, {name:45} idle {percent(row['idle']):12} %  ", end="")
             print(f"parents older by {row['mean_age']:.1f} evaluations", flush=True)
             pairs = []
-            for seed in range(arguments.measured):
+            for seed in range(arguments.measured if arguments.measured_loops in name else 0):
                 simulated = simulate(name, slots, seed, arguments.scale)["idle"]
                 measured = measure(name, slots, seed, arguments.scale)["idle"]
                 pairs.append((simulated, measured))
