@@ -17,6 +17,7 @@ _HOMES = {
     "Genome": "gakeras.encoding",
     "InputError": "gakeras.errors",
     "JournalError": "gakeras.errors",
+    "Lineage": "gakeras.lineage",
     "MaxPool": "gakeras.encoding",
     "RunError": "gakeras.errors",
     "SearchResult": "gakeras.results",
@@ -25,6 +26,7 @@ _HOMES = {
     "load_source": "gakeras.data",
     "resume": "gakeras.api",
     "search": "gakeras.api",
+    "synthesize": "gakeras.lineage",
 }
 
 __all__ = list(_HOMES)
@@ -42,6 +44,8 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from gakeras.errors import InputError as InputError
     from gakeras.errors import JournalError as JournalError
     from gakeras.errors import RunError as RunError
+    from gakeras.lineage import Lineage as Lineage
+    from gakeras.lineage import synthesize as synthesize
     from gakeras.results import SearchResult as SearchResult
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import os
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +14,14 @@ from gakeras.encoding import SearchSpace, genome_cost
 from gakeras.errors import InputError
 from gakeras.executors import ExecutorChoice, choose_executor
 from gakeras.journal import has_begun
+from gakeras.lineage import Lineage, continue_synthesis, open_synthesis, synthesis_settings, synthesize
+from gakeras.lineage.runs import SynthesisRun
 from gakeras.results import SearchResult
-from gakeras.run import RunDirectory, create_run, open_run
+from gakeras.run import RunDirectory, chosen_backend, create_run, new_run_dir, open_run
 from gakeras.searching import continue_search
 from gakeras.session import Session
+
+__all__ = ["Lineage", "holds_run", "resume", "run_search", "search", "synthesize"]
 
 
 def search(
@@ -146,12 +147,12 @@ def run_search(
     progress: bool = True,
 ) -> SearchResult:
     """Start the search that validated settings describe; see `search`."""
-    settings = _changed(settings, backend=_backend(settings))
+    settings = _changed(settings, backend=chosen_backend(settings.backend))
     choice = executor if executor is not None else settings.workers.executor
     choose_executor(choice, settings.workers.workers)
     session = session or Session(None, settings.workers.grace_seconds)
     _check_baselines(settings, arrays.x.shape[1:])
-    run = create_run(Path(run_dir) if run_dir else _new_run_dir(settings.name), settings, arrays)
+    run = create_run(Path(run_dir) if run_dir else new_run_dir(settings.name), settings, arrays)
     return continue_search(run, settings, choice, session, progress=progress)
 
 
@@ -160,31 +161,48 @@ def resume(
     *,
     max_evaluations: int | None = None,
     max_seconds: float | None = None,
+    generations: int | None = None,
     executor: ExecutorChoice | None = None,
     workers: int | None = None,
     time_limit: float | None = None,
     session: Session | None = None,
     progress: bool = True,
-) -> SearchResult:
-    """Go on with a search from its run directory alone, and return its result.
+) -> SearchResult | Lineage:
+    """Go on with a search or a synthesis from its run directory alone, and return its result.
 
     What had finished is not done again; what was being evaluated when the run stopped is
     evaluated from the same seed. A run that had finished simply gives its result.
 
     Args:
         run_dir: The directory of the run.
-        max_evaluations, max_seconds: A new budget for the whole run, what it has used
+        max_evaluations, max_seconds: A new budget for a whole search, what it has used
             included; by default the one it was started with.
+        generations: The same for a synthesis.
         executor, workers: Other workers than it was started with.
         time_limit: Seconds until this call returns, to be gone on with by another one.
         session: A session that has begun already, in place of a time limit.
         progress: Whether to show how far the search is.
 
+    Returns:
+        What the run's kind gives: the `SearchResult` of a search, the `Lineage` of a synthesis.
+
     Raises:
-        InputError: There is no run, or another process is working in it.
+        InputError: There is no run, another process is working in it, or it has no such budget.
         JournalError: The journal is damaged.
     """
     run = open_run(Path(run_dir))
+    if run.kind == "synthesis":
+        return _resume_synthesis(
+            open_synthesis(run.root),
+            refused={"max_evaluations": max_evaluations, "max_seconds": max_seconds},
+            generations=generations,
+            executor=executor,
+            workers=workers,
+            session=session or Session(time_limit),
+            progress=progress,
+        )
+    if generations is not None:
+        raise _other_budget("generations", "synthesis", "search")
     settings = run.settings
     if max_evaluations is not None or max_seconds is not None:
         settings = _changed(settings, max_evaluations=max_evaluations, max_seconds=max_seconds)
@@ -193,6 +211,38 @@ def resume(
     session = session or Session(time_limit, settings.workers.grace_seconds)
     choice = executor if executor is not None else settings.workers.executor
     return continue_search(run, settings, choice, session, progress=progress)
+
+
+def _resume_synthesis(
+    run: SynthesisRun,
+    *,
+    refused: Mapping[str, Any],
+    generations: int | None,
+    executor: ExecutorChoice | None,
+    workers: int | None,
+    session: Session,
+    progress: bool,
+) -> Lineage:
+    for name, value in refused.items():
+        if value is not None:
+            raise _other_budget(name, "search", "synthesis")
+    plain = run.plan.to_json()
+    if generations is not None:
+        plain["generations"] = generations
+    if workers is not None:
+        plain["workers"] |= {"workers": workers}
+    settings = synthesis_settings(plain, origin="the arguments")
+    choice = executor if executor is not None else settings.workers.executor
+    return continue_synthesis(run, settings, choice, session, progress=progress)
+
+
+def _other_budget(name: str, kind: str, received: str) -> InputError:
+    return InputError(
+        "A run is gone on with under a budget of its own kind.",
+        expected=f"{name} for the run of a {kind}",
+        received=f"{name} for that of a {received}",
+        way_out="A search has max_evaluations and max_seconds, a synthesis generations.",
+    )
 
 
 def holds_run(run_dir: str | Path, settings: Settings) -> bool:
@@ -216,13 +266,6 @@ def holds_run(run_dir: str | Path, settings: Settings) -> bool:
     return True
 
 
-def _backend(settings: Settings) -> Any:
-    keras = sys.modules.get("keras")
-    if keras is not None:
-        return keras.backend.backend()
-    return os.environ.get("KERAS_BACKEND") or settings.backend
-
-
 def _changed(settings: Settings, **changes: Any) -> Settings:
     return settings_from(settings.to_json() | changes, origin="the arguments and the environment")
 
@@ -239,9 +282,3 @@ def _check_baselines(settings: Settings, input_shape: tuple[int, ...]) -> None:
                 received=f"{name!r}: {error.rule} {error.received}",
                 way_out="Choose others, or none by final.baselines=[].",
             ) from None
-
-
-def _new_run_dir(name: str) -> Path:
-    stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
-    candidates = (Path("runs") / (stem if n == 0 else f"{stem}-{n}") for n in range(1000))
-    return next(path for path in candidates if not path.exists())

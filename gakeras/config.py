@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import field
@@ -11,13 +9,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
 from gakeras.encoding import Genome, SearchSpace
 from gakeras.errors import InputError
 from gakeras.evolution import Caps, Variation
 from gakeras.fitness.options import Optimizer, Schedule, TrainingOptions
+from gakeras.validation import read_values, validated
 
 _STRICT = ConfigDict(extra="forbid")
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -176,28 +175,12 @@ def settings_from(
     for key, cls in (("space", SearchSpace), ("variation", Variation)):
         if key in nested:
             nested[key] = _with_preset(nested[key], key, cls)
-    try:
-        settings: Settings = TypeAdapter(Settings).validate_python(nested)
-    except ValidationError as error:
-        raise _input_error(error, origin, keywords) from None
-    try:
-        json.dumps(settings.to_json(), allow_nan=False)
-    except ValueError:
-        raise InputError(
-            f"The settings in {origin} are not valid.",
-            expected="finite numbers",
-            received="an infinite one",
-            way_out="Leave a limit out to have none.",
-        ) from None
-    return settings
+    return validated(Settings, nested, origin=origin, keywords=keywords)
 
 
 def training_options(**values: Any) -> TrainingOptions:
     """Return validated training options. Raises `InputError` as `settings_from` does."""
-    try:
-        return TrainingOptions(**values)
-    except ValidationError as error:
-        raise _input_error(error, "the arguments", ()) from None
+    return validated(TrainingOptions, values, origin="the arguments")
 
 
 def load_config(path: Path, overrides: Iterable[str] = ()) -> Settings:
@@ -209,35 +192,33 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> Settings:
     Raises:
         InputError: The file is missing, does not parse, or a setting is wrong.
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        shipped = ", ".join(sorted(shipped_configs()))
+    shipped = ", ".join(sorted(shipped_configs()))
+    expected = f"a readable file, or one of the shipped configs: {shipped}"
+    values = read_values(path, overrides, expected=expected)
+    kind = values.pop("kind", "search")
+    if kind != "search":
         raise InputError(
-            "A config is a TOML file.",
-            expected=f"a readable file, or one of the shipped configs: {shipped}",
-            received=f"{path}: {error.strerror}",
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(
-            "A config is a TOML file.", expected="valid TOML", received=f"{path}: {error}"
-        ) from None
-    for override in overrides:
-        _override(values, override)
+            "A config says what it is for.",
+            expected="the config of a search",
+            received=f"{path}, kind = {kind!r}",
+            way_out=f"Use `gakeras synthesize {path}`." if kind == "synthesis" else "",
+        )
     return settings_from(values, origin=str(path))
 
 
 def find_config(name: str) -> Path:
     """Return the path of a config: an existing file, or a shipped one by its name, such as `digits`."""
     path = Path(name)
-    if not path.is_file() and name in shipped_configs():
-        return shipped_configs()[name]
-    return path
+    return path if path.is_file() else shipped_configs(kind=None).get(name, path)
 
 
-def shipped_configs() -> dict[str, Path]:
-    """Return the configs that come with gakeras, by name."""
-    return {path.stem: path for path in _configs_dir().glob("*.toml") if path.stem != "networks"}
+def shipped_configs(kind: str | None = "search") -> dict[str, Path]:
+    """Return the configs that come with gakeras by name: of a search, of a `"synthesis"`, or all (None)."""
+    paths = {path.stem: path for path in _configs_dir().glob("*.toml") if path.stem != "networks"}
+    kinds = {
+        name: tomllib.loads(path.read_text("utf-8")).get("kind", "search") for name, path in paths.items()
+    }
+    return {name: path for name, path in paths.items() if kind in (None, kinds[name])}
 
 
 def shipped_networks() -> dict[str, str]:
@@ -268,68 +249,3 @@ def _with_preset(value: Any, key: str, cls: type[SearchSpace] | type[Variation])
         return changes
     plain: dict[str, Any] = TypeAdapter(cls).dump_python(cls.paper(), mode="json")
     return plain | changes
-
-
-def _override(values: dict[str, Any], text: str) -> None:
-    key, equals, value = text.partition("=")
-    *tables, last = (part.strip() for part in key.split("."))
-    if not equals or not all([*tables, last]):
-        raise _override_error(text)
-    for table in tables:
-        inner = values.setdefault(table, {})
-        if isinstance(inner, str):  # a preset
-            inner = values[table] = {"preset": inner}
-        if not isinstance(inner, dict):
-            raise _override_error(f"{text}, but {table} is {inner!r}")
-        values = inner
-    try:
-        values[last] = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        values[last] = value.strip()
-
-
-def _override_error(received: str) -> InputError:
-    return InputError(
-        "An override sets one value.", expected="key=value, such as training.epochs=5", received=received
-    )
-
-
-def _input_error(error: ValidationError, origin: str, keywords: Iterable[str]) -> InputError:
-    complaints = [_complaint(item, keywords) for item in error.errors()]
-    return InputError(
-        f"The settings in {origin} are not valid.",
-        expected="; ".join(expected for expected, _ in complaints),
-        received="; ".join(received for _, received in complaints),
-    )
-
-
-def _complaint(item: Any, keywords: Iterable[str]) -> tuple[str, str]:
-    """Return what was expected and what was received; our own validators say both in one message."""
-    location = ".".join(map(str, item["loc"]))
-    if item["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        *tables, key = map(str, item["loc"])
-        known = sorted({*_known_keys(tables), *(() if tables else keywords)})
-        nearest = difflib.get_close_matches(key, known, n=1)
-        path = ".".join([*tables, *nearest])
-        hint = f"a known key; the nearest is `{path}`" if nearest else f"one of {', '.join(known)}"
-        return hint, f"unknown key `{location}`"
-    expected, _, received = item["msg"].removeprefix("Value error, ").partition(", received ")
-    received = received or f"{item['input']!r:.80}"
-    return (f"{location}: {expected}" if location else expected), received
-
-
-def _known_keys(tables: list[str]) -> list[str]:
-    cls: Any = Settings
-    nested = {
-        "data": DataSettings,
-        "space": SearchSpace,
-        "variation": Variation,
-        "caps": Caps,
-        "training": TrainingOptions,
-        "final": FinalSettings,
-        "workers": WorkerSettings,
-        "published": PublishedTable,
-    }
-    for table in tables:
-        cls = nested.get(table, cls)
-    return sorted(cls.__dataclass_fields__)

@@ -5,6 +5,10 @@ from __future__ import annotations
 KINDS: dict[str, str] = {
     "evaluate": "gakeras.fitness.evaluation:evaluate",
     "train": "gakeras.fitness.final:train",
+    "measure_ancestor": "gakeras.synthesis.births:measure_ancestor",
+    "bear_offspring": "gakeras.synthesis.births:bear_offspring",
+    "train_last": "gakeras.synthesis.births:train_last",
+    "export": "gakeras.synthesis.exporting:export_network",
 }
 """Each function takes a job's payload and returns `{"measures": ..., "artifacts": ...}`."""
 

@@ -205,7 +205,7 @@ class SearchResult:
             with (
                 JournalWriter(self.run.journal) as journal,
                 session or Session() as session,
-                Dispatcher(factory, child_options(self.run, self.settings)) as dispatcher,
+                Dispatcher(factory, child_options(self.run, workers, self.settings.backend)) as dispatcher,
                 Progress("final trainings", total=len(missing), show=self._progress) as progress,
             ):
                 for number, (training, result) in enumerate(

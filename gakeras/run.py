@@ -5,19 +5,34 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from gakeras.config import Settings, settings_from
-from gakeras.data import Arrays, DataInfo, assign_folds, check_arrays, folds_digest, open_data, store_arrays
+from gakeras.data import (
+    Arrays,
+    DataInfo,
+    Task,
+    assign_folds,
+    check_arrays,
+    folds_digest,
+    open_data,
+    store_arrays,
+)
 from gakeras.errors import InputError, JournalError
 from gakeras.journal import SCHEMA_VERSION, JournalWriter, Record, has_begun, read_journal
 from gakeras.seeding import derive_seed
 
-_OUR_FILES = {"journal.jsonl", "journal.lock", "data", "folds.npy", ".folds.tmp.npy", "models", "workers"}
+_OUR_FILES = {
+    "journal.jsonl", "journal.lock", "data", "folds.npy", ".folds.tmp.npy", "models", "workers",
+    "ancestor.keras", ".ancestor.keras.tmp.keras", "networks",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,6 +62,16 @@ class RunDirectory:
         return self.root / "models"
 
     @property
+    def ancestor(self) -> Path:
+        """The model that a synthesis starts from."""
+        return self.root / "ancestor.keras"
+
+    @property
+    def networks(self) -> Path:
+        """Weights and masks of the networks of a synthesis."""
+        return self.root / "networks"
+
+    @property
     def logs(self) -> Path:
         """What the workers' processes printed."""
         return self.root / "workers"
@@ -55,9 +80,21 @@ class RunDirectory:
         """Return the journal's header."""
         return read_journal(self.journal).header
 
+    @property
+    def kind(self) -> str:
+        """What sort of run it is: `search` or `synthesis`."""
+        return str(self.header().get("kind", "search"))
+
     @cached_property
     def settings(self) -> Settings:
-        """The settings the run was started with."""
+        """The settings a search was started with."""
+        if self.kind != "search":
+            raise InputError(
+                "This is for the run of a search.",
+                expected="a run_dir that `gakeras search` has made",
+                received=f"{self.root}, a run of the kind {self.kind!r}",
+                way_out="`gakeras show` and `gakeras resume` take both kinds.",
+            )
         return settings_from(self.header()["settings"], origin=str(self.journal))
 
     @cached_property
@@ -67,7 +104,7 @@ class RunDirectory:
 
 
 def create_run(root: Path, settings: Settings, arrays: Arrays) -> RunDirectory:
-    """Check the data and the space, and set up a run directory that holds everything a run needs.
+    """Check the data and the space, and set up a run directory that holds everything a search needs.
 
     Raises:
         InputError: The data or the space are impossible, or the directory cannot be used:
@@ -76,17 +113,49 @@ def create_run(root: Path, settings: Settings, arrays: Arrays) -> RunDirectory:
     task = check_arrays(arrays, task=settings.task, num_folds=settings.num_folds)
     settings.space.check_input(arrays.x.shape[1:])
     run = RunDirectory(root.absolute())
+    begin_run(
+        run,
+        {"kind": "search", "settings": settings.to_json()},
+        arrays,
+        task,
+        lambda y: assign_folds(y, task, settings.num_folds, derive_seed(settings.seed, "folds")),
+        libraries=(settings.backend, "deap"),
+    )
+    return run
+
+
+def begin_run(
+    run: RunDirectory,
+    header: Record,
+    arrays: Arrays,
+    task: Task,
+    split: Callable[[np.ndarray], np.ndarray],
+    *,
+    libraries: Iterable[str] = (),
+    prepare: Callable[[], None] = lambda: None,
+) -> None:
+    """Set up the directory of a run of any kind: data, folds and, last of all, the journal's header.
+
+    Args:
+        run: A directory that is new or empty, or holds the remains of a beginning that failed.
+        header: The kind of the run and its settings; versions and digests are added.
+        arrays, task: Data that have been checked.
+        split: Turns the stored targets into the fold of every training example.
+        libraries: Whose versions are written down beside those of Keras and NumPy.
+        prepare: Whatever else a kind of run has to put there before it has begun.
+
+    Raises:
+        InputError: The directory cannot be used.
+    """
     _claim(run)
     with JournalWriter(run.journal) as journal:
         info = store_arrays(arrays, task, run.data)
-        folds = assign_folds(
-            open_data(run.data).y, task, settings.num_folds, derive_seed(settings.seed, "folds")
-        )
+        folds = split(open_data(run.data).y)
         temporary = run.folds.with_name(".folds.tmp.npy")
         np.save(temporary, folds)
         temporary.rename(run.folds)
-        journal.append([_header(settings, info, folds)])
-    return run
+        prepare()
+        journal.append([_header(header, info, folds, libraries)])
 
 
 def open_run(root: Path) -> RunDirectory:
@@ -106,6 +175,21 @@ def open_run(root: Path) -> RunDirectory:
     if run.header()["fold_digest"] != folds_digest(folds):
         raise JournalError(f"{run.folds}: these are not the folds the run was started with.")
     return run
+
+
+def chosen_backend(configured: str) -> str:
+    """Return the backend that is imported already, or that the environment names, or the configured one."""
+    keras = sys.modules.get("keras")
+    if keras is not None:
+        return str(keras.backend.backend())
+    return os.environ.get("KERAS_BACKEND") or configured
+
+
+def new_run_dir(name: str) -> Path:
+    """Return a directory in `runs/` that is not there yet."""
+    stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    candidates = (Path("runs") / (stem if n == 0 else f"{stem}-{n}") for n in range(1000))
+    return next(path for path in candidates if not path.exists())
 
 
 def _claim(run: RunDirectory) -> None:
@@ -139,14 +223,13 @@ def _claim(run: RunDirectory) -> None:
         )
 
 
-def _header(settings: Settings, info: DataInfo, folds: np.ndarray) -> Record:
-    libraries = ("gakeras", "keras", settings.backend, "numpy", "scikit-learn", "deap")
+def _header(kind: Record, info: DataInfo, folds: np.ndarray, libraries: Iterable[str]) -> Record:
+    names = ("gakeras", "keras", "numpy", "scikit-learn", *libraries)
     return {
         "type": "header",
         "schema": SCHEMA_VERSION,
-        "kind": "search",
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in libraries},
-        "settings": settings.to_json(),
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in names},
+        **kind,
         "data": info.to_json(),
         "data_digest": info.digest,
         "fold_digest": folds_digest(folds),

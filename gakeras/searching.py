@@ -54,7 +54,7 @@ def continue_search(
         start = time.monotonic() - past.elapsed
         budget = _budget(settings, start, session)
         if budget.stop_reason(past.state) is None:
-            options = child_options(run, settings)
+            options = child_options(run, workers, settings.backend)
             with (
                 Dispatcher(factory, options, stall_seconds=workers.stall_seconds) as dispatcher,
                 _progress(settings, past, budget, progress) as bar,

@@ -10,8 +10,11 @@ import pytest
 import gakeras
 from gakeras.config import Settings, load_config, settings_from, shipped_configs, shipped_networks
 from gakeras.encoding import Genome, genome_cost
+from gakeras.errors import InputError
+from gakeras.lineage import load_synthesis, synthesis_settings
 
 CONFIGS = shipped_configs()
+SYNTHESES = shipped_configs("synthesis")
 IN_CHECKOUT = Path(gakeras.__file__).parents[1] / "configs"
 SHAPES = {  # of one example, and the outputs, of the sources a config may name
     "digits": ((8, 8), 10),
@@ -40,7 +43,22 @@ def load(name: str) -> Settings:
 def test_the_shipped_configs_are_all_files_of_the_folder_but_the_networks() -> None:
     assert {"digits", "smoke"} <= set(CONFIGS) and "networks" not in CONFIGS
     if IN_CHECKOUT.is_dir():
-        assert set(CONFIGS) == {path.stem for path in IN_CHECKOUT.glob("*.toml")} - {"networks"}
+        every = {path.stem for path in IN_CHECKOUT.glob("*.toml")} - {"networks"}
+        assert set(CONFIGS) | set(SYNTHESES) == set(shipped_configs(kind=None)) == every
+
+
+@pytest.mark.parametrize("name", SYNTHESES)
+def test_a_shipped_synthesis_is_valid_and_survives_its_journal(name: str) -> None:
+    settings = load_synthesis(SYNTHESES[name])
+    assert settings.name == name and settings.data is not None and settings.ancestor is not None
+    assert synthesis_settings(settings.to_json()) == settings
+
+
+def test_a_config_is_used_for_what_it_is_for() -> None:
+    with pytest.raises(InputError, match="kind = 'synthesis'. Use `gakeras synthesize"):
+        load_config(SYNTHESES["lenet_mnist"])
+    with pytest.raises(InputError, match="kind = 'search'. Use `gakeras search"):
+        load_synthesis(CONFIGS["digits"])
 
 
 @every_config

@@ -11,7 +11,14 @@ import pytest
 import gakeras
 
 # The rooms whose examples need no training.
-LIGHT = ("gakeras.encoding", "gakeras.errors", "gakeras.evolution", "gakeras.seeding")
+LIGHT = (
+    "gakeras.encoding",
+    "gakeras.errors",
+    "gakeras.evolution",
+    "gakeras.graph",
+    "gakeras.seeding",
+    "gakeras.synthesis",
+)
 
 MODULES = [
     module.name

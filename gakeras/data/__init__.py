@@ -10,7 +10,13 @@ Nothing here scales, shuffles or augments: that belongs to the model and its tra
 """
 
 from gakeras.data.checks import check_arrays
-from gakeras.data.folds import assign_folds, column_statistics, fold_indices, folds_digest
+from gakeras.data.folds import (
+    assign_folds,
+    assign_validation,
+    column_statistics,
+    fold_indices,
+    folds_digest,
+)
 from gakeras.data.sources import Arrays, as_arrays, load_source
 from gakeras.data.store import DataInfo, Scaling, StoredData, arrays_digest, open_data, store_arrays
 from gakeras.data.tasks import Task
@@ -24,6 +30,7 @@ __all__ = [
     "arrays_digest",
     "as_arrays",
     "assign_folds",
+    "assign_validation",
     "check_arrays",
     "column_statistics",
     "fold_indices",

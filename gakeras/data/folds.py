@@ -48,6 +48,42 @@ def assign_folds(y: np.ndarray, task: Task, num_folds: int, seed: int) -> np.nda
     return folds
 
 
+def assign_validation(y: np.ndarray, task: Task, share: float, seed: int) -> np.ndarray:
+    """Return folds of which only fold 0 is ever held out: int16, shape (n,), 0 validates and 1 trains.
+
+    The validation part has about `share` of the examples, the same share of every class and at
+    least one of each, chosen by `seed` with scikit-learn's `StratifiedShuffleSplit`.
+
+    Args:
+        y: Targets of a classification, raw or stored.
+        task: What `check_arrays` returned for them.
+        share: Of the training examples, above 0 and below 1.
+        seed: In [0, 2**32), for example from `derive_seed`.
+
+    Raises:
+        InputError: when there are too few examples for every class to be on both sides.
+
+    >>> np.bincount(assign_validation(np.array([0, 1] * 10), Task("binary", 1), 0.2, seed=7)).tolist()
+    [4, 16]
+    """
+    from sklearn.model_selection import StratifiedShuffleSplit
+
+    labels = class_labels(y, task)
+    splitter = StratifiedShuffleSplit(1, test_size=share, random_state=seed)
+    try:
+        _, validation = next(splitter.split(labels, labels))
+    except ValueError as error:
+        raise InputError(
+            "Every class needs an example to train on and one to validate with.",
+            expected=f"a validation_share that splits the {len(labels)} training examples so",
+            received=f"validation_share={share} ({error})",
+            way_out="Use a larger share or more data.",
+        ) from None
+    folds = np.ones(len(labels), dtype=np.int16)
+    folds[validation] = 0
+    return folds
+
+
 def fold_indices(folds: np.ndarray, fold: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the indices of the examples that train and of those that validate, both ascending.
 

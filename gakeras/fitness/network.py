@@ -77,10 +77,15 @@ def compile_model(
     model: keras.Model, task: Task, options: TrainingOptions, *, metrics: tuple[str, ...] = ()
 ) -> None:
     """Compile a model with the loss of a task and a new optimizer; metrics slow training down."""
+    model.compile(optimizer=new_optimizer(options), loss=LOSSES[task.kind], metrics=list(metrics))
+
+
+def new_optimizer(options: TrainingOptions) -> keras.optimizers.Optimizer:
+    """Return a new optimizer, with the learning rate of the options or its own default."""
     optimizer = keras.optimizers.get(options.optimizer)
     if options.learning_rate is not None:
         optimizer.learning_rate = options.learning_rate
-    model.compile(optimizer=optimizer, loss=LOSSES[task.kind], metrics=list(metrics))
+    return optimizer
 
 
 def set_statistics(

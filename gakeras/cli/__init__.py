@@ -1,0 +1,35 @@
+"""The command line: search, synthesize, resume, show and export."""
+
+from __future__ import annotations
+
+import sys
+
+from gakeras.cli import runs, searches, syntheses  # noqa: F401 (they add their commands to the program)
+from gakeras.cli.options import INTERRUPTED, UNFINISHED, app
+from gakeras.errors import InputError, JournalError, RunError, Stalled, Unfinished
+from gakeras.executors import mpi
+from gakeras.launcher import num_launched
+
+__all__ = ["INTERRUPTED", "UNFINISHED", "app", "main"]
+
+
+def main() -> None:
+    """Run the command line; what the user can put right is one line, not a traceback.
+
+    Of the ranks of an MPI job only the first comes here to do what it says; the others serve.
+    """
+    try:
+        if num_launched() > 1:
+            mpi.open_world()
+        app()
+    except Unfinished as error:
+        print(f"gakeras: unfinished: {error}", file=sys.stderr, flush=True)
+        if isinstance(error, Stalled) and num_launched() > 1:
+            mpi.abort(UNFINISHED)  # a rank that does not answer would keep the others
+        sys.exit(UNFINISHED)
+    except (InputError, JournalError, RunError) as error:
+        print(f"gakeras: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("gakeras: interrupted; what had finished is kept, `gakeras resume` goes on", file=sys.stderr)
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,71 @@
+"""What the commands share: the program, its options, its exit codes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from gakeras.session import Session
+
+INTERRUPTED = 130
+UNFINISHED = 75
+"""The run is to be resumed: `EX_TEMPFAIL` of sysexits.h, on which a batch script requeues its job."""
+
+
+class ResumeMode(StrEnum):
+    """Whether a command goes on with a run that is there."""
+
+    never = "never"
+    auto = "auto"
+
+
+app = typer.Typer(
+    help="Evolve Keras networks. Without further ado: `gakeras search` runs on scikit-learn's digits.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+)
+console = Console(soft_wrap=True)
+
+ConfigArgument = Annotated[
+    str,
+    typer.Argument(metavar="[CONFIG]", help="A TOML file, or the name of a shipped config, such as `mnist`."),
+]
+RunDirArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The directory of a run.")]
+SetOption = Annotated[
+    list[str],
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, such as training.epochs=5."),
+]
+RunDirOption = Annotated[
+    Path | None, typer.Option("--run-dir", help="A new directory for the run; by default one in runs/.")
+]
+ResumeOption = Annotated[
+    ResumeMode, typer.Option("--resume", help="auto: go on with the run in --run-dir, if there is one.")
+]
+ExecutorOption = Annotated[str | None, typer.Option(help="auto, serial, process, mpi or debug.")]
+WorkersOption = Annotated[int | None, typer.Option(help="Networks trained at the same time.")]
+EvaluationsOption = Annotated[int | None, typer.Option(help="Budget of a whole search, in evaluations.")]
+SecondsOption = Annotated[float | None, typer.Option(help="Budget of a whole search, in seconds.")]
+GenerationsOption = Annotated[int | None, typer.Option(help="Generations of a whole synthesis, at the most.")]
+SeedOption = Annotated[int | None, typer.Option(help="Seed of the run.")]
+LimitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--time-limit",
+        metavar="TIME",
+        help="When this process has to end, in seconds or as [D-]HH:MM:SS; exit status 75 then says: resume.",
+    ),
+]
+ProgressOption = Annotated[bool, typer.Option("--progress/--no-progress", help="Show how far the run is.")]
+
+
+def begin_session(time_limit: str | None, grace_seconds: float) -> Session:
+    """Return the session of this process, which begins now."""
+    from gakeras.session import Session, parse_seconds
+
+    return Session(None if time_limit is None else parse_seconds(time_limit), grace_seconds)

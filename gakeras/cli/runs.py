@@ -1,0 +1,158 @@
+"""`gakeras resume`, `show` and `export`: what can be done with a run of any kind."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from gakeras.cli.options import (
+    EvaluationsOption,
+    ExecutorOption,
+    GenerationsOption,
+    LimitOption,
+    ProgressOption,
+    RunDirArgument,
+    SecondsOption,
+    WorkersOption,
+    app,
+    begin_session,
+    console,
+)
+from gakeras.cli.searches import finish_search
+from gakeras.cli.syntheses import finish_synthesis, lineage_as_json, show_lineage
+
+if TYPE_CHECKING:
+    from gakeras.results import SearchResult
+
+
+@app.command()
+def resume(
+    run_dir: RunDirArgument,
+    executor: ExecutorOption = None,
+    workers: WorkersOption = None,
+    max_evaluations: EvaluationsOption = None,
+    max_seconds: SecondsOption = None,
+    generations: GenerationsOption = None,
+    time_limit: LimitOption = None,
+    progress: ProgressOption = True,
+) -> None:
+    """Go on with a run that was interrupted, or with a larger budget.
+
+    Example: gakeras resume runs/mnist --max-evaluations 500
+    """
+    from gakeras import api
+    from gakeras.lineage import open_synthesis
+    from gakeras.run import open_run
+
+    run = open_run(run_dir)
+    settings = open_synthesis(run_dir).plan if run.kind == "synthesis" else run.settings
+    session = begin_session(time_limit, settings.workers.grace_seconds)
+    result = api.resume(
+        run_dir,
+        max_evaluations=max_evaluations,
+        max_seconds=max_seconds,
+        generations=generations,
+        executor=executor,
+        workers=workers,
+        session=session,
+        progress=progress,
+    )
+    if isinstance(result, api.Lineage):
+        finish_synthesis(result)
+    else:
+        finish_search(result, session)
+
+
+@app.command()
+def show(
+    run_dir: RunDirArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
+    top: Annotated[int, typer.Option(min=1, help="How many individuals to list.")] = 10,
+) -> None:
+    """Show what a run has found so far, also while it is going on.
+
+    Example: gakeras show runs/mnist --json
+    """
+    from gakeras.lineage import Lineage, open_synthesis
+    from gakeras.results import SearchResult
+    from gakeras.run import open_run
+
+    run = open_run(run_dir)
+    if run.kind == "synthesis":
+        lineage = Lineage(open_synthesis(run_dir))
+        if as_json:
+            print(json.dumps(lineage_as_json(lineage), indent=2))
+        else:
+            show_lineage(lineage)
+        return
+    result = SearchResult(run)
+    if as_json:
+        print(json.dumps(_as_json(result, top), indent=2))
+        return
+    console.print(repr(result), markup=False, highlight=False)
+    if result.statuses.get("ok"):
+        console.print(_leaderboard(result, top))
+
+
+@app.command()
+def export(
+    run_dir: RunDirArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE.keras", help="Where to write the model.")],
+    progress: ProgressOption = True,
+) -> None:
+    """Write the best network as a plain .keras file, trained as the run's settings say, or compacted.
+
+    Example: gakeras export runs/mnist mnist.keras
+    """
+    from gakeras.lineage import Lineage, open_synthesis
+    from gakeras.results import SearchResult
+    from gakeras.run import open_run
+
+    run = open_run(run_dir)
+    if run.kind == "synthesis":
+        path = Lineage(open_synthesis(run_dir)).save(file)
+    else:
+        path = SearchResult(run, progress=progress).save(file)
+    console.print(f"wrote {path}", highlight=False)
+
+
+def _leaderboard(result: SearchResult, top: int) -> Table:
+    rows = result.rows(top)
+    table = Table(title=f"best {len(rows)} of {result.num_evaluations} evaluations", show_lines=True)
+    for column in result.COLUMNS:
+        table.add_column(column, justify="left" if column == "genome" else "right")
+    for row in rows:
+        table.add_row(*map(str, row))
+    return table
+
+
+def _as_json(result: SearchResult, top: int) -> dict[str, Any]:
+    from gakeras.fitness.objectives import fold_losses, fold_metrics, spread
+
+    return {
+        "run_dir": str(result.run.root),
+        "num_evaluations": result.num_evaluations,
+        "seconds": result.seconds,
+        "statuses": result.statuses,
+        "leaderboard": [
+            {
+                "id": individual.id,
+                "loss": individual.loss,
+                "loss_spread": spread(fold_losses(individual.measures)),
+                "metric": statistics.fmean(fold_metrics(individual.measures)),
+                "parameters": individual.parameters,
+                "flops": individual.flops,
+                "parents": list(individual.parents),
+                "genome": individual.genome.to_json(),
+                "text": str(individual.genome).splitlines(),
+            }
+            for individual in (result.leaderboard(top) if result.statuses.get("ok") else [])
+        ],
+        "settings": asdict(result.settings),
+    }

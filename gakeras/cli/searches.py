@@ -1,0 +1,135 @@
+"""`gakeras search`: from a config to the winner beside its baselines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from gakeras.cli.options import (
+    ConfigArgument,
+    EvaluationsOption,
+    ExecutorOption,
+    LimitOption,
+    ProgressOption,
+    ResumeMode,
+    ResumeOption,
+    RunDirOption,
+    SecondsOption,
+    SeedOption,
+    SetOption,
+    WorkersOption,
+    app,
+    begin_session,
+    console,
+)
+from gakeras.errors import Unfinished
+
+if TYPE_CHECKING:
+    from gakeras.finals import TrainingSummary
+    from gakeras.results import SearchResult
+    from gakeras.session import Session
+
+
+@app.command()
+def search(
+    config: ConfigArgument = "digits",
+    overrides: SetOption = [],  # noqa: B006 (typer reads the default, nobody changes it)
+    run_dir: RunDirOption = None,
+    executor: ExecutorOption = None,
+    workers: WorkersOption = None,
+    max_evaluations: EvaluationsOption = None,
+    max_seconds: SecondsOption = None,
+    seed: SeedOption = None,
+    time_limit: LimitOption = None,
+    resume_mode: ResumeOption = ResumeMode.never,
+    progress: ProgressOption = True,
+) -> None:
+    """Search for a network, train the winner beside the baselines, and write best.keras.
+
+    A relative data path is relative to the config, or to the current folder if given by --set.
+
+    Example: gakeras search configs/mnist.toml --run-dir runs/mnist --max-seconds 3600
+
+    On a cluster: mpirun -n 17 gakeras search mnist --run-dir runs/mnist --resume auto --time-limit 11:50:00
+    """
+    from gakeras import api
+    from gakeras.config import DataSettings, find_config, load_config
+    from gakeras.data import load_source
+
+    path = find_config(config)
+    options = {
+        "workers.executor": executor,
+        "workers.workers": workers,
+        "max_evaluations": max_evaluations,
+        "max_seconds": max_seconds,
+        "seed": seed,
+    }
+    given = [f"{key}={value}" for key, value in options.items() if value is not None]
+    settings = load_config(path, [*overrides, *given])
+    session = begin_session(time_limit, settings.workers.grace_seconds)
+    if resume_mode is ResumeMode.auto and run_dir is not None and api.holds_run(run_dir, settings):
+        resumed = api.resume(
+            run_dir,
+            max_evaluations=settings.max_evaluations,
+            max_seconds=settings.max_seconds,
+            executor=settings.workers.executor,
+            workers=settings.workers.workers,
+            session=session,
+            progress=progress,
+        )
+        assert not isinstance(resumed, api.Lineage), "a search was found to be there"
+        finish_search(resumed, session)
+        return
+    data = settings.data or DataSettings()
+    is_typed = any(override.partition("=")[0].strip() == "data.source" for override in overrides)
+    arrays = load_source(data.source, limit=data.limit, base_dir=Path() if is_typed else path.parent)
+    result = api.run_search(settings, arrays, run_dir=run_dir, session=session, progress=progress)
+    finish_search(result, session)
+
+
+def finish_search(result: SearchResult, session: Session) -> None:
+    """Say what a search came to; train its winner beside the baselines, and save it."""
+    console.print(repr(result), markup=False, highlight=False)
+    if result.was_interrupted:
+        raise KeyboardInterrupt
+    if result.is_unfinished:
+        raise Unfinished(result.stop_reason)
+    summaries = result.train_final(session)
+    console.print(_comparison(summaries, result))
+    path = result.save(result.run.root / "best.keras")
+    console.print(f"wrote {path}", highlight=False)
+
+
+def _comparison(summaries: list[TrainingSummary], result: SearchResult) -> Table:
+    where = "test" if summaries[0].on_test else "training"
+    is_accuracy = result.run.info.task.is_classification
+    repeats = len(summaries[0].metrics)
+    table = Table(
+        title=f"{where} {'accuracy, %' if is_accuracy else 'mean absolute error'}; "
+        f"{repeats} training{'s' if repeats > 1 else ''} each",
+        box=SIMPLE_HEAD,  # narrow: names that differ only in their ends fit in 80 columns
+        collapse_padding=True,
+        pad_edge=False,
+        show_edge=False,
+    )
+    table.add_column("model", overflow="fold")
+    for column in ("avg", "std", "min", "max", "loss", "parameters", "MFLOPs"):
+        table.add_column(column, justify="right", no_wrap=True)
+    scale = 100 if is_accuracy else 1
+    for summary in summaries:
+        table.add_row(
+            "evolved" if summary.name == "best" else summary.name,
+            *(f"{scale * value:.2f}" for value in (summary.avg, summary.std, summary.min, summary.max)),
+            f"{sum(summary.losses) / len(summary.losses):.4f}",
+            f"{summary.parameters:,}",
+            f"{summary.flops / 1e6:.2f}",
+        )
+    published = result.settings.published
+    if published is not None:
+        table.add_section()
+        for name, row in published.rows.items():
+            table.add_row(f"{published.title}: {name}", *(f"{value:.2f}" for value in row), "", "", "")
+    return table

@@ -1,0 +1,264 @@
+"""What a synthesis gives back: the history of a family, and its small networks as plain Keras models."""
+
+from __future__ import annotations
+
+import html
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gakeras.errors import InputError, RunError
+from gakeras.executors import ExecutorChoice
+from gakeras.journal import read_journal
+from gakeras.lineage.exports import check_keras_path, exported, load
+from gakeras.lineage.family import Member
+from gakeras.lineage.records import Replay, replay
+from gakeras.lineage.runs import SynthesisRun
+from gakeras.lineage.settings import SynthesisSettings
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Descendant:
+    """One row of a history: a network of the family, as it was after its training.
+
+    Attributes:
+        number: In the order of birth; the ancestor is 0.
+        generation: The ancestor's is 0.
+        role: `ancestor`, `offspring`, or `last`: another, trained once more.
+        parents: Their numbers.
+        synapses, efficiency: Without dead synapses; `synapses_drawn` and `efficiency_drawn` with them.
+        accuracy, precision, recall, loss: On the validation part; precision and recall are
+            means over the classes.
+        test: The same four on the test set, empty without one. Nothing was decided by it.
+        clusters: Cluster efficiency by kernel, of the sort of clusters that was synthesized.
+        parameters, multiply_accumulates: After compaction.
+        sparse_bytes: Living weights at their precision, with an index.
+        cpu_seconds: Of its job: drawing, training and measuring.
+    """
+
+    number: int
+    generation: int
+    role: str
+    parents: tuple[int, ...]
+    synapses: int
+    synapses_drawn: int
+    efficiency: float
+    efficiency_drawn: float
+    accuracy: float
+    precision: float
+    recall: float
+    loss: float
+    test: Mapping[str, float]
+    clusters: Mapping[str, float]
+    parameters: int
+    multiply_accumulates: int
+    sparse_bytes: int
+    cpu_seconds: float
+
+
+class Lineage:
+    """A synthesis as its run directory has it, finished or not.
+
+    Attributes:
+        run: The run directory.
+        settings: The settings it was started with.
+        stop_reason: Why it ended, in words.
+        was_interrupted: Whether that was Ctrl-C.
+        is_unfinished: Whether the run is to be gone on with.
+        history: A `Descendant` for every network, the ancestor first, by generation.
+
+    Everything is read from the journal when the lineage is made.
+    """
+
+    COLUMNS = (
+        "generation", "number", "synapses", "efficiency", "drawn", "accuracy", "test", "precision", "recall",
+        "clusters", "parameters", "MACs", "bytes", "CPU-s",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        run: SynthesisRun,
+        stop_reason: str = "",
+        *,
+        settings: SynthesisSettings | None = None,
+        was_interrupted: bool = False,
+        is_unfinished: bool = False,
+        executor: ExecutorChoice | None = None,
+    ) -> None:
+        self.run, self.stop_reason = run, stop_reason
+        self.was_interrupted, self.is_unfinished = was_interrupted, is_unfinished
+        self.settings = settings or run.plan
+        self._executor = executor if executor is not None else self.settings.workers.executor
+        self._past: Replay = replay(read_journal(run.journal))
+        members = self._past.family.members.values()
+        ordered = sorted(members, key=lambda m: (m.birth.generation, m.birth.role == "last", m.birth.number))
+        self.history = [self._descendant(member) for member in ordered]
+
+    @property
+    def seconds(self) -> float:
+        """Seconds the synthesis has taken, over all its sessions."""
+        return self._past.elapsed
+
+    @property
+    def failures(self) -> dict[int, str]:
+        """The reasons of the networks that came to nothing, by number."""
+        failed = self._past.family.failures.items()
+        return {number: f"{result.status}: {result.reason}" for number, result in failed}
+
+    def best(self, max_drop: float | None = None) -> Descendant:
+        """Return the smallest network whose validation accuracy is at most `max_drop` below the ancestor's.
+
+        Args:
+            max_drop: 0.01 is one point; by default the setting's, and where that is None any drop.
+
+        Raises:
+            InputError: A negative drop.
+            RunError: Not even the ancestor has been measured.
+        """
+        return self._descendant(self._best(max_drop))
+
+    def compact(self, number: int | None = None, *, max_drop: float | None = None) -> keras.Model:
+        """Return a network as a plain, physically smaller Keras model with the same outputs.
+
+        A worker compacts and saves it; this process loads the file, and imports Keras for that.
+
+        Args:
+            number: Which network; by default `best(max_drop)`.
+            max_drop: As for `best`.
+        """
+        return load(self._export(number, max_drop))
+
+    def save(self, path: str | Path, number: int | None = None, *, max_drop: float | None = None) -> Path:
+        """Save what `compact` with these arguments returns as a `.keras` file that loads with Keras alone."""
+        target = check_keras_path(Path(path))
+        return Path(shutil.copyfile(self._export(number, max_drop), target))
+
+    def export_measures(self, number: int | None = None, *, max_drop: float | None = None) -> dict[str, Any]:
+        """Return what the export of a network measured: bytes of the file, and the difference of outputs."""
+        member = self._chosen(number, max_drop)
+        self._export(member.birth.number, None)
+        return dict(self._past.exports[member.birth.number]["measures"])
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return the history as rows of the `COLUMNS`, formatted; accuracies are in %."""
+        return [_row(descendant) for descendant in self.history]
+
+    def _export(self, number: int | None, max_drop: float | None) -> Path:
+        member = self._chosen(number, max_drop)
+        return exported(member, self.run, self.settings, self._past, self._executor)
+
+    def _chosen(self, number: int | None, max_drop: float | None) -> Member:
+        if number is None:
+            return self._best(max_drop)
+        members = self._past.family.members
+        if number not in members:
+            raise InputError(
+                "There is no such network.",
+                expected=f"a number of {', '.join(map(str, sorted(members)))}",
+                received=f"number={number}",
+            )
+        return members[number]
+
+    def _best(self, max_drop: float | None) -> Member:
+        if max_drop is not None and max_drop < 0:
+            raise InputError(
+                "A drop is how much accuracy may be lost.",
+                expected="max_drop >= 0",
+                received=f"max_drop={max_drop}",
+            )
+        accepted = self._past.family.accepted(self.settings.max_drop if max_drop is None else max_drop)
+        if not accepted:
+            raise RunError("There is no network yet: the ancestor has not been measured.")
+        return accepted[0]
+
+    def _descendant(self, member: Member) -> Descendant:
+        measures, birth = member.measures, member.birth
+        source = self._past.family.members[birth.parents[0]].measures if birth.role == "last" else measures
+        tested = {key.removeprefix("test_"): v for key, v in measures.items() if key.startswith("test_")}
+        return Descendant(
+            birth.number,
+            birth.generation,
+            birth.role,
+            birth.parents,
+            member.synapses,
+            source.get("synapses_drawn", member.synapses),
+            member.efficiency,
+            source.get("efficiency_drawn", member.efficiency),
+            member.accuracy,
+            measures["val_precision"],
+            measures["val_recall"],
+            measures["val_loss"],
+            tested,
+            measures["clusters"][self.settings.drawing.cluster],
+            measures["parameters"],
+            measures["multiply_accumulates"],
+            measures["sparse_bytes"],
+            self._past.cpu_seconds[birth.number],
+        )
+
+    def __repr__(self) -> str:
+        lines = [f"Lineage in {self.run.root}", f"  {self._headline()}"]
+        if self.history:
+            ancestor, best = self.history[0], self.best()
+            lines.append(f"  ancestor: {_summary(ancestor)}")
+            lines.append(f"  best: generation {best.generation}, {_summary(best)}")
+            lines += [f"    {line}" for line in _table([self.COLUMNS, *self.rows()])]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{name}</th>" for name in self.COLUMNS)
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows()
+        )
+        return (
+            f"<p><b>Lineage</b> in <code>{html.escape(str(self.run.root))}</code><br>"
+            f"{html.escape(self._headline())}</p>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
+
+    def _headline(self) -> str:
+        family = self._past.family
+        failed = f", {len(family.failures)} failed" if family.failures else ""
+        reason = f"; {self.stop_reason}" if self.stop_reason else ""
+        return (
+            f"{max(family.generation, 0)} generations, {len(family.members)} networks{failed} "
+            f"in {self.seconds:.0f} s{reason}"
+        )
+
+
+def _row(descendant: Descendant) -> tuple[str, ...]:
+    test, clusters = descendant.test.get("accuracy"), descendant.clusters.values()
+    return (
+        f"{descendant.generation}{'+' if descendant.role == 'last' else ''}",
+        str(descendant.number),
+        f"{descendant.synapses:,}",
+        f"{descendant.efficiency:.2f}",
+        f"{descendant.efficiency_drawn:.2f}",
+        f"{100 * descendant.accuracy:.2f}",
+        "" if test is None else f"{100 * test:.2f}",
+        f"{100 * descendant.precision:.2f}",
+        f"{100 * descendant.recall:.2f}",
+        " ".join(f"{value:.2f}" for value in clusters),
+        f"{descendant.parameters:,}",
+        f"{descendant.multiply_accumulates:,}",
+        f"{descendant.sparse_bytes:,}",
+        f"{descendant.cpu_seconds:.1f}",
+    )
+
+
+def _summary(descendant: Descendant) -> str:
+    return (
+        f"{descendant.synapses:,} synapses ({descendant.efficiency:.1f}x fewer), "
+        f"validation accuracy {100 * descendant.accuracy:.2f} %, {descendant.parameters:,} parameters and "
+        f"{descendant.multiply_accumulates:,} multiply-accumulates when compacted"
+    )
+
+
+def _table(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]

@@ -1,0 +1,225 @@
+"""Starts a synthesis: from what the caller passes to a run directory with everything in it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gakeras.data import Arrays, as_arrays, open_data
+from gakeras.errors import InputError
+from gakeras.executors import ExecutorChoice, choose_executor
+from gakeras.lineage.continuing import continue_synthesis
+from gakeras.lineage.results import Lineage
+from gakeras.lineage.runs import check_model_path, create_synthesis
+from gakeras.lineage.settings import SynthesisSettings, synthesis_settings
+from gakeras.results import SearchResult
+from gakeras.run import chosen_backend, new_run_dir, open_run
+from gakeras.session import Session
+
+Ancestor = Path | Callable[[Path], None] | None
+
+
+def synthesize(
+    model: Any,
+    x: Any = None,
+    y: Any = None,
+    *,
+    x_test: Any = None,
+    y_test: Any = None,
+    generations: int = 12,
+    keep: float | Sequence[float] | None = 0.67,
+    parents: int = 1,
+    offspring: int | None = None,
+    gene_tags: bool = True,
+    chi: float = 0.6,
+    method: str = "synthesis",
+    cluster: str = "filter",
+    precision: str = "float32",
+    inherit: bool = True,
+    max_drop: float | None = 0.03,
+    validation_share: float = 0.1,
+    epochs: int = 2,
+    batch_size: int = 128,
+    optimizer: str = "adam",
+    learning_rate: float | None = 1e-3,
+    schedule: str = "cosine",
+    last_epochs: int | None = None,
+    executor: ExecutorChoice = "auto",
+    workers: int | Mapping[str, Any] | None = None,
+    timeout_seconds: float | None = None,
+    time_limit: float | None = None,
+    seed: int = 0,
+    run_dir: str | Path | None = None,
+    progress: bool = True,
+    **settings: Any,
+) -> Lineage:
+    """Synthesize ever smaller offspring of a trained network over generations.
+
+    Each offspring's synapses are drawn from the probabilities of its parents' synaptic
+    clusters and synapses, equations 1 to 5 of Shafiee and Wong (2016), in an environment
+    that has room for a share `keep` of them; it inherits its parents' weights, is trained
+    with its mask held, rounded to `precision`, and measured. With several parents what they
+    share is drawn from, matched by gene tags (Chung, Fieguth and Wong 2018). The training
+    of each network is a job on the executor, and on disk before it counts; Ctrl-C ends the
+    synthesis and keeps everything, and `resume` goes on.
+
+    Args:
+        model: A built Sequential or Functional model of the layers that docs/synthesis.md
+            lists, the path of a `.keras` file, or a `SearchResult` or the directory of a
+            search, of which the best network is taken, trained as its `save` does.
+        x, y: Training data as `search` takes them, of classes; by default those of the search.
+            A stratified part of them, recorded in the run, is never trained on: by it fitness
+            and the end are decided. An ancestor that was trained on it looks better than it is.
+        x_test, y_test: Test data for the report alone; nothing is decided by them.
+        generations: How many at the most.
+        keep: The share of its parents' synapses that an offspring is expected to keep, before
+            dead ones are removed; or one for each generation. None: as `drawing` says.
+        parents: How many parents each offspring has, the fittest of the generation before.
+        offspring: Networks of each generation, by default as many as parents.
+        gene_tags: Whether parents mate like with like, or by position.
+        chi: The share of the parents that must have a cluster.
+        method: `"synthesis"`, or a baseline on the same budget: `"random"`, `"magnitude"`,
+            `"lamp"`, `"deterministic"`.
+        cluster: `"filter"`, which compacts, or `"kernel"`, which the 2016 paper has.
+        precision: What every offspring is rounded to: `"float16"` (Shafiee et al. 2017),
+            `"bfloat16"`, `"int8"`, or `"float32"` for nothing.
+        inherit: Whether offspring start with their parents' weights, or with new ones.
+        max_drop: How far below the ancestor's validation accuracy a generation may fall, as a
+            share, before the synthesis stops; None for no such end.
+        validation_share: The part of the training data that validates.
+        epochs, batch_size, optimizer, learning_rate, schedule: The training of each offspring.
+        last_epochs: A further training in the end, of the smallest network within `max_drop`.
+        executor, workers, timeout_seconds: Who trains, as for `search`.
+        time_limit: Seconds until this call returns, to be gone on with by `resume`.
+        seed: The same seed and the serial executor give the same family.
+        run_dir: A new directory for the run; by default one in `runs/`.
+        progress: Whether to show how far it is.
+        **settings: Any other setting of a config file (`SynthesisSettings`), for example
+            `drawing={"normalization": "mean"}`.
+
+    Returns:
+        A `Lineage`: `history`, `best(max_drop)`, `compact()`, `save(path)`.
+
+    Raises:
+        InputError: The model, the data, a setting or the directory cannot be used, or the
+            ancestor is no better than chance.
+        RunError: The ancestor's job or the whole first generation failed.
+
+    Example:
+        ```python
+        import gakeras
+
+        result = gakeras.search(x, y, max_seconds=60)
+        lineage = gakeras.synthesize(result, generations=8, max_drop=0.01)
+        lineage.save("small.keras")
+        ```
+    """
+    training = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "optimizer": optimizer,
+        "learning_rate": learning_rate,
+        "schedule": schedule,
+    }
+    values: dict[str, Any] = {
+        "seed": seed,
+        "generations": generations,
+        "keep": tuple(keep) if isinstance(keep, Sequence) else keep,
+        "parents": parents,
+        "offspring": parents if offspring is None else offspring,
+        "drawing": {"gene_tags": gene_tags, "chi": chi, "method": method, "cluster": cluster},
+        "precision": precision,
+        "inherit": inherit,
+        "max_drop": max_drop,
+        "validation_share": validation_share,
+        "training": training,
+        "last": None if last_epochs is None else training | {"epochs": last_epochs},
+        "workers": {
+            "executor": executor if isinstance(executor, str) else "auto",
+            "timeout_seconds": timeout_seconds,
+            **(workers if isinstance(workers, Mapping) else {"workers": workers}),
+        },
+    }
+    for table in ("training", "drawing"):  # a table changes what it names, and leaves the arguments
+        if isinstance(settings.get(table), Mapping):
+            settings[table] = values[table] | settings[table]
+    checked = synthesis_settings(
+        values | settings,
+        origin="the arguments of synthesize()",
+        keywords=inspect.signature(synthesize).parameters,
+    )
+    ancestor, own = find_ancestor(model)
+    if x is None and y is None and own is None:
+        raise InputError("Offspring are trained.", expected="training data x and y", received=f"x={x}, y={y}")
+    if (x is None) != (y is None):
+        missing = "x" if x is None else "y"
+        raise InputError(
+            "Examples and targets come together.", expected="both of x and y", received=f"{missing}=None"
+        )
+    arrays = as_arrays(x, y, x_test, y_test) if x is not None or own is None else own
+    session = Session(time_limit, checked.workers.grace_seconds)
+    return run_synthesis(
+        checked, arrays, ancestor, run_dir=run_dir, executor=executor, session=session, progress=progress
+    )
+
+
+def run_synthesis(
+    settings: SynthesisSettings,
+    arrays: Arrays,
+    ancestor: Ancestor,
+    *,
+    run_dir: str | Path | None = None,
+    executor: ExecutorChoice | None = None,
+    session: Session | None = None,
+    progress: bool = True,
+) -> Lineage:
+    """Start the synthesis that validated settings describe; see `synthesize`.
+
+    `ancestor` is a `.keras` file, a function that writes one, or None where the settings name one to build.
+    """
+    plain = settings.to_json() | {"backend": chosen_backend(settings.backend)}
+    settings = synthesis_settings(plain, origin="the arguments and the environment")
+    choice = executor if executor is not None else settings.workers.executor
+    choose_executor(choice, settings.workers.workers)
+    session = session or Session(None, settings.workers.grace_seconds)
+    root = Path(run_dir) if run_dir else new_run_dir(settings.name)
+    run = create_synthesis(root, settings, arrays, ancestor)
+    return continue_synthesis(run, settings, choice, session, progress=progress)
+
+
+def find_ancestor(model: Any) -> tuple[Ancestor, Arrays | None]:
+    """Return what an ancestor is copied from, and the data that come with it, those of a search.
+
+    Raises:
+        InputError: for what is neither a model, nor the path of one, nor a search.
+    """
+    if isinstance(model, str | Path):
+        path = Path(model)
+        if not (path.is_dir() or (path / "journal.jsonl").exists()):
+            return check_model_path(path), None
+        model = SearchResult(open_run(path))
+    if isinstance(model, SearchResult):
+        data = open_data(model.run.data)
+        winner = model
+        return (lambda target: _saved(winner, target)), Arrays(data.x, data.y, data.x_test, data.y_test)
+    if not hasattr(model, "get_config") or not hasattr(model, "save"):
+        raise InputError(
+            "The ancestor is a Keras model, the path of one, or a search.",
+            expected="a built keras.Model, a path ending in .keras, a SearchResult or its directory",
+            received=f"a {type(model).__name__}",
+        )
+    _check_model(model)
+    return model.save, None
+
+
+def _saved(winner: SearchResult, target: Path) -> None:
+    winner.save(target)
+
+
+def _check_model(model: Any) -> None:
+    """Refuse a model that is not built or cannot be followed, before any directory is made."""
+    from gakeras.graph import read_graph, trace_channels
+
+    trace_channels(read_graph(model))

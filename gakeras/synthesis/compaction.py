@@ -1,0 +1,122 @@
+"""From a network full of zeros to a smaller one that computes the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from gakeras.errors import InputError
+from gakeras.graph import Channels, kept_indices, read_graph, resized_configs, take, trace_channels
+from gakeras.graph.rebuilding import read_weights, rebuild
+from gakeras.synthesis.constants import Values, constant_values, shielded, summed_kernel, touches
+
+
+def compact(model: keras.Model, masks: Mapping[str, np.ndarray] | None = None) -> keras.Model:
+    """Return a plain Keras model with the same outputs and without the units that do nothing.
+
+    Units without an output are dropped. Units without an input yield a constant: it goes
+    into the biases of what reads them, and they are dropped, where that is exact. Where it
+    is not (`same` padding puts zeros beside a constant that is not zero) they stay, and what
+    a merge or a depthwise convolution binds together stays or goes together. Every layer
+    keeps at least one unit, and the wiring stays.
+
+    Args:
+        model: Built, Sequential or Functional, of the layers that docs/synthesis.md lists; it
+            is left as it is.
+        masks: For kernels by name (`"conv_1/kernel"`), True where a synapse lives; weights that
+            are zero count as masked in any case.
+
+    Returns:
+        A new, uncompiled model of stock layers under the same names, which loads without
+        gakeras. Its outputs differ from the masked model's by rounding: at most 1e-5 for
+        outputs of order 1. Constraints on kernels are not carried over: they may hold masks.
+
+    Raises:
+        InputError: for a model that is not built or has a layer that cannot be followed, and
+            for a mask of another name or shape.
+
+    >>> from keras import Input, Sequential, layers
+    >>> model = Sequential([Input((4,)), layers.Dense(8, name="hidden"), layers.Dense(2)])
+    >>> mask = np.ones((4, 8), bool)
+    >>> mask[:, 3:] = False
+    >>> compact(model, {"hidden/kernel": mask}).get_layer("hidden").units
+    3
+    """
+    graph = read_graph(model)
+    channels = trace_channels(graph)
+    weights = masked_weights(read_weights(model), masks or {})
+    values = constant_values(model, graph, channels, weights)
+    kept = kept_units(channels, values, weights)
+    folded = _fold_constants(channels, values, weights, kept)
+    changes = {layer: dict(change) for layer, change in resized_configs(graph, channels, kept).items()}
+    for key in folded.keys() - weights.keys():  # a layer that had no bias until now
+        changes.setdefault(key.rpartition("/")[0], {})["use_bias"] = True
+    for layer in {node.layer: node for node in graph.nodes if node.weights}.values():
+        changes.setdefault(layer.layer, {}).update(_without_constraints(layer.config))
+    indices = kept_indices(channels, kept)
+    small = {key: take(array, indices[key]) for key, array in folded.items()}
+    return rebuild(model, changes, small)
+
+
+def masked_weights(
+    weights: Mapping[str, np.ndarray], masks: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return the arrays with zeros where a mask is False."""
+    for name, mask in masks.items():
+        if name not in weights or mask.shape != weights[name].shape:
+            raise InputError(
+                "A mask must fit the kernel that it is named after.",
+                expected=f"the shapes of {', '.join(key for key in weights if key.endswith('kernel'))}",
+                received=f"a mask {name!r} of shape {mask.shape}",
+                way_out="Take names and shapes from `gakeras.synthesis.weights.read_kernels`.",
+            )
+    return {name: array * masks[name] if name in masks else array for name, array in weights.items()}
+
+
+def kept_units(channels: Channels, values: Values, weights: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return which units must stay, bool (num_units,): a fixed point over all that reads them.
+
+    A unit stays when it is pinned, or when a unit that stays reads a value of it that varies.
+    """
+    kept = channels.pinned.copy()
+    while True:
+        before = kept.copy()
+        for step in reversed(channels.steps):
+            if step.link != "mixing":
+                continue
+            if not kept[channels.units[step.name]].any():
+                kept[channels.units[step.name][0]] = True
+            outputs = kept[channels.units[step.name]]
+            inputs = channels.units[step.inputs[0]]
+            varies = np.isnan(shielded(step, values[step.inputs[0]]))
+            kept[inputs[varies & (touches(step, weights) @ outputs)]] = True
+        if (kept == before).all():
+            return kept
+
+
+def _fold_constants(
+    channels: Channels, values: Values, weights: Mapping[str, np.ndarray], kept: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Add to each bias what the inputs that go would have added, always the same."""
+    folded = dict(weights)
+    for step in channels.steps:
+        if step.link == "mixing":
+            gone = ~kept[channels.units[step.inputs[0]]]
+            constants = np.where(gone, np.nan_to_num(shielded(step, values[step.inputs[0]])), 0.0)
+            added = constants @ summed_kernel(step, weights)
+            key = f"{step.layer}/bias"
+            if added.any():
+                bias = weights.get(key, np.zeros(step.width, np.float32))
+                folded[key] = (bias + added).astype(bias.dtype)
+    return folded
+
+
+def _without_constraints(config: Mapping[str, Any]) -> dict[str, None]:
+    return {
+        name: None
+        for name in config
+        if name.endswith("kernel_constraint") or name.endswith("wise_constraint")
+    }

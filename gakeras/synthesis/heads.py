@@ -1,0 +1,148 @@
+"""What a model's output says about the classes, and how it is scored against them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from gakeras.data import Task
+from gakeras.errors import InputError
+from gakeras.fitness.network import LOSSES, METRICS, new_optimizer, score
+from gakeras.fitness.options import TrainingOptions
+from gakeras.graph import Graph
+
+_PROBABILITIES = ("softmax", "sigmoid")
+_LOGITS = ("linear", None)
+
+
+@dataclass(frozen=True)
+class Head:
+    """The end of a classifier.
+
+    Attributes:
+        task: The targets as the output needs them: two classes are `binary` for one unit and
+            `multiclass` for two.
+        is_logits: Whether the output has no softmax or sigmoid, so that the loss has to apply it.
+    """
+
+    task: Task
+    is_logits: bool
+
+    def compile(self, model: keras.Model, options: TrainingOptions, *, with_metrics: bool = False) -> None:
+        """Compile a model with the loss of its head and a new optimizer; metrics slow training down."""
+        loss: Any = LOSSES[self.task.kind]
+        metric: Any = METRICS[self.task.kind]
+        if self.is_logits:
+            loss = getattr(keras.losses, _CLASSES[self.task.kind])(from_logits=True)
+            metric = keras.metrics.BinaryAccuracy(threshold=0.0) if self.task.kind == "binary" else metric
+        model.compile(optimizer=new_optimizer(options), loss=loss, metrics=[metric] if with_metrics else [])
+
+    def scores(self, y: np.ndarray, outputs: np.ndarray, name: str) -> dict[str, float]:
+        """Return loss, accuracy, macro precision and macro recall, each name beginning with `name`.
+
+        A class that is never predicted has the precision 0.
+        """
+        from sklearn.metrics import precision_recall_fscore_support
+
+        chances = self._probabilities(outputs)
+        loss, accuracy = score(self.task, y, chances)
+        precision, recall, _, _ = precision_recall_fscore_support(
+            _labels(y), _predicted(chances), average="macro", zero_division=0
+        )
+        values = {"loss": loss, "accuracy": accuracy, "precision": float(precision), "recall": float(recall)}
+        return {f"{name}_{key}": value for key, value in values.items()}
+
+    def _probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        if not self.is_logits:
+            return outputs
+        if self.task.kind == "binary":
+            return np.asarray(0.5 * (1.0 + np.tanh(0.5 * outputs)))
+        powers = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def read_head(model: keras.Model, graph: Graph, task: Task, input_shape: tuple[int, ...]) -> Head:
+    """Return the head of a model for a data set.
+
+    Args:
+        model: Built, with one input and one output.
+        graph: Of the model.
+        task: Of the data.
+        input_shape: Of one example.
+
+    Raises:
+        InputError: for targets that are no classes or not as many as the model's outputs, for
+            examples of another shape, and for an output that is neither probabilities nor logits.
+    """
+    if not task.is_classification:
+        raise InputError(
+            "Synthesis goes by the accuracy of a classifier.",
+            expected="class labels",
+            received="real-valued targets",
+            way_out="Number the classes from 0, as whole numbers.",
+        )
+    if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.output_shape) != 2:
+        raise InputError(
+            "The ancestor takes an example and answers with one number for each class.",
+            expected="a model with one input, and one output of shape (batch, classes)",
+            received=f"{len(model.inputs)} inputs, outputs of shape {model.output_shape}",
+        )
+    _check_examples(model, input_shape)
+    units, activation = int(model.output_shape[-1]), _last_activation(graph)
+    fitting = Task("multiclass", 2) if task.kind == "binary" and units == 2 else task
+    if units != fitting.outputs:
+        classes = max(fitting.outputs, 2)
+        raise InputError(
+            "The labels must fit the model's output.",
+            expected=f"labels 0..{max(units, 2) - 1}, for an output of {units} unit{'s' * (units > 1)}",
+            received=f"{classes} classes",
+            way_out="Use the data that the model was made for, or give it another output layer.",
+        )
+    if activation not in (*_PROBABILITIES, *_LOGITS):
+        raise InputError(
+            "The ancestor's output must say how likely each class is.",
+            expected="softmax or sigmoid at the end, or nothing (logits)",
+            received=f"the activation {activation!r}",
+        )
+    return Head(fitting, activation in _LOGITS)
+
+
+def _check_examples(model: keras.Model, input_shape: tuple[int, ...]) -> None:
+    wanted = tuple(model.input_shape[1:])
+    for shape in (input_shape, (*input_shape, 1)):  # Keras adds an axis of one channel itself
+        pairs = zip(wanted, shape, strict=False)
+        if len(wanted) == len(shape) and all(size in (None, given) for size, given in pairs):
+            return
+    raise InputError(
+        "The examples must fit the model's input.",
+        expected=f"examples of shape {wanted}",
+        received=f"examples of shape {tuple(input_shape)}",
+    )
+
+
+def _last_activation(graph: Graph) -> str | None:
+    node = {node.name: node for node in graph.nodes}[graph.outputs[0]]
+    if node.kind == "Softmax":
+        return "softmax"
+    activation = node.config.get("activation")
+    return activation if isinstance(activation, str) or activation is None else str(activation)
+
+
+def _labels(y: np.ndarray) -> np.ndarray:
+    return y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1)
+
+
+def _predicted(chances: np.ndarray) -> np.ndarray:
+    if chances.shape[1] == 1:
+        return np.asarray(chances[:, 0] > 0.5).astype(int)
+    return np.asarray(chances.argmax(axis=1))
+
+
+_CLASSES = {
+    "multiclass": "SparseCategoricalCrossentropy",
+    "one_hot": "CategoricalCrossentropy",
+    "binary": "BinaryCrossentropy",
+}
