@@ -49,10 +49,11 @@ def count_text(number: float) -> str:
     >>> count_text(999), count_text(86_769), count_text(2_012_424)
     ('999', '86.8k', '2.01M')
     """
+    rounded = float(f"{number:.3g}")
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if number >= size:
-            return f"{number / size:.3g}{unit}"
-    return f"{number:g}"
+        if rounded >= size:
+            return f"{rounded / size:g}{unit}"
+    return f"{rounded:g}"
 
 
 def genome_lines(genome: Genome) -> list[str]:
