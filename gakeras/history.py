@@ -64,6 +64,7 @@ class History:
         evaluations: What was evaluated, in the order in which results came in.
         trainings: The final trainings, in order.
         elapsed: Seconds of its budget the search has used, over all its sessions.
+        has_ended: Whether final trainings came after the last proposal.
     """
 
     header: Record
@@ -72,6 +73,7 @@ class History:
     evaluations: Sequence[Evaluation] = ()
     trainings: Sequence[Training] = ()
     elapsed: float = 0.0
+    has_ended: bool = False
 
     @property
     def succeeded(self) -> list[Evaluation]:
@@ -133,6 +135,17 @@ class History:
                 waiting += self.proposals[current].parents
         return sorted(found, reverse=True)
 
+    def gain(self, number: int) -> float | None:
+        """Return how far an individual's loss is below that of its better parent; None without parents."""
+        parents = [
+            self.individuals[parent].loss
+            for parent in self.proposals[number].parents
+            if parent in self.individuals
+        ]
+        if not parents or number not in self.individuals:
+            return None
+        return min(parents) - self.individuals[number].loss
+
 
 def read_history(path: str | Path) -> History:
     """Read the history of a search from its run directory, or from a journal alone.
@@ -158,19 +171,21 @@ def read_history(path: str | Path) -> History:
     proposals: dict[int, Proposal] = {}
     evaluations: list[Evaluation] = []
     trainings: list[Training] = []
-    elapsed = 0.0
+    elapsed, has_ended = 0.0, False
     for line, record in enumerate(journal.records, start=2):
         elapsed = max(elapsed, record.get("elapsed", 0.0))
         event = event_of(record)
         if isinstance(event, Proposal):
             proposals[event.number] = event
+            has_ended = False
         elif isinstance(event, Finished):
             if event.number not in proposals:
                 raise JournalError(f"{file}, line {line}: individual {event.number} was never proposed.")
             evaluations.append(_evaluation(proposals[event.number], event.result, record["elapsed"]))
         elif record["type"] == "trained":
             trainings.append(_training(record))
-    return History(journal.header, settings, proposals, evaluations, trainings, elapsed)
+            has_ended = True
+    return History(journal.header, settings, proposals, evaluations, trainings, elapsed, has_ended)
 
 
 def _evaluation(proposal: Proposal, result: JobResult, elapsed: float) -> Evaluation:

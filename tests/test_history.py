@@ -9,6 +9,7 @@ import pytest
 from made_journals import make_journal
 from stub_runs import finished, run_stub
 
+from gakeras.api import resume
 from gakeras.encoding import trace_costs
 from gakeras.errors import InputError, JournalError
 from gakeras.history import read_history
@@ -48,6 +49,15 @@ def test_what_a_run_that_goes_on_has_begun_is_open(tmp_path):
     journal.write_bytes(b"".join(lines[:-1]) + lines[-1][:20])  # its last result is just being written
     history = read_history(journal)
     assert len(history.evaluations) == 9 and len(history.open_proposals) == 1
+
+
+def test_a_search_has_ended_when_its_winner_was_trained_and_it_was_not_gone_on_with(tmp_path, stub_jobs):
+    result = run_stub(tmp_path / "run", max_evaluations=4)
+    assert not read_history(tmp_path / "run").has_ended
+    result.train_final()
+    assert read_history(tmp_path / "run").has_ended
+    resume(tmp_path / "run", max_evaluations=6, progress=False)
+    assert not read_history(tmp_path / "run").has_ended
 
 
 def test_a_journal_of_every_schema_version_has_a_history():

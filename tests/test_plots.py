@@ -16,7 +16,6 @@ from made_journals import HOSTILE, made_settings, make_journal
 from gakeras import plots, report
 from gakeras.errors import InputError, RunError
 from gakeras.history import History, read_history
-from gakeras.plots.family import gain
 from gakeras.plots.operators import count_successes
 from gakeras.plots.text import count_text, individual_hover
 from gakeras.plots.workers import idle_shares
@@ -87,10 +86,10 @@ def test_the_family_has_a_row_for_the_winner_and_each_of_its_ancestors(history):
 
 
 def test_every_child_of_evaluated_parents_counts_once_for_each_of_its_operators(history):
-    children = [e for e in history.succeeded if gain(history, e.number) is not None]
+    children = [e for e in history.succeeded if history.gain(e.number) is not None]
     counts = count_successes(history)
     assert children and sum(counts["crossover"]) == len(children)
-    assert counts["crossover"][0] == sum(gain(history, e.number) > 0 for e in children)
+    assert counts["crossover"][0] == sum(history.gain(e.number) > 0 for e in children)
 
 
 def test_every_evaluation_is_a_bar_of_its_worker(history):

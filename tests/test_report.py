@@ -77,7 +77,7 @@ def test_a_report_of_a_run_that_goes_on_says_so(tmp_path):
     journal = make_journal(tmp_path / "run", 12, is_trained=False, failed_share=0)
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join(lines[:-1]) + lines[-1][:9])
-    assert "1 were under way when the journal was read" in Page(render(journal)).text
+    assert "1 more had begun when the journal was read" in Page(render(journal)).text
 
 
 @pytest.mark.parametrize("number", [0, 5], ids=["nothing yet", "all failed"])

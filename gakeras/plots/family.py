@@ -40,7 +40,7 @@ def family(history: History) -> go.Figure:
             if parent in rows:
                 edges_x += [depths[number], depths[parent], None]
                 edges_y += [rows[number], rows[parent], None]
-    gains = {number: gain(history, number) for number in numbers}
+    gains = {number: history.gain(number) for number in numbers}
     traces: list[Any] = [
         go.Scatter(x=edges_x, y=edges_y, mode="lines", line={"color": GREY, "width": 1}, hoverinfo="skip"),
         go.Scatter(
@@ -48,6 +48,7 @@ def family(history: History) -> go.Figure:
             x=[depths[number] for number in numbers],
             y=[rows[number] for number in numbers],
             mode="markers",
+            cliponaxis=False,
             marker={
                 "size": 10,
                 "color": [_colour(gains[number], number == best.id) for number in numbers],
@@ -86,17 +87,6 @@ def family(history: History) -> go.Figure:
         xaxis={**hidden, "domain": [0, LANES], "range": [-0.5, max(deepest, 1) + 0.5], "fixedrange": True},
         yaxis={**hidden, "range": [len(numbers) - 0.5, -0.5], "fixedrange": True},
     )
-
-
-def gain(history: History, number: int) -> float | None:
-    """Return how far an individual's loss is below that of its better parent; None without parents."""
-    individuals = history.individuals
-    parents = [
-        individuals[parent].loss for parent in history.proposals[number].parents if parent in individuals
-    ]
-    if not parents or number not in individuals:
-        return None
-    return min(parents) - individuals[number].loss
 
 
 def _depths(history: History, numbers: list[int]) -> dict[int, int]:

@@ -7,7 +7,6 @@ from html import escape
 import plotly.graph_objects as go
 
 from gakeras.history import History
-from gakeras.plots.family import gain
 from gakeras.plots.style import GREEN, GREY, ROW, empty, styled
 
 
@@ -56,7 +55,7 @@ def count_successes(history: History) -> dict[str, tuple[int, int]]:
     """Return for every operator the children that beat their better parent, and those that did not."""
     counts: dict[str, tuple[int, int]] = {}
     for evaluation in history.succeeded:
-        improvement = gain(history, evaluation.number)
+        improvement = history.gain(evaluation.number)
         if improvement is None:
             continue
         for name in dict.fromkeys(evaluation.proposal.operators):

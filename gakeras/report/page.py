@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import statistics
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
@@ -19,10 +18,8 @@ from plotly.offline import get_plotlyjs
 from gakeras import plots
 from gakeras.encoding import Genome, genome_cost
 from gakeras.errors import InputError
-from gakeras.fitness.objectives import fold_losses, fold_metrics, spread
 from gakeras.history import History, read_history
-from gakeras.plots.text import count_text
-from gakeras.report import tables
+from gakeras.report import summary, tables
 from gakeras.report.toml import to_toml
 
 
@@ -64,8 +61,8 @@ def render_report(history: History) -> str:
     scripts = [get_plotlyjs(), _asset("report.js")]
     page: str = _template().render(
         history=history,
-        facts=_facts(history),
-        state=_state(history),
+        facts=summary.facts(history),
+        state=summary.state(history),
         charts={
             "progress": _json(plots.progress(history)),
             "tradeoff": _json(plots.tradeoff(history)),
@@ -74,6 +71,7 @@ def render_report(history: History) -> str:
             "workers": _json(plots.workers(history)),
             "folds": _json(plots.folds(history)),
         },
+        num_ancestors=len(history.ancestors(history.best.id)) - 1 if history.best else 0,
         networks=[(name, _json(plots.network(history, genome))) for name, genome in _networks(history)],
         leaders=tables.leaders(history),
         trainings=tables.trainings(history),
@@ -111,38 +109,6 @@ def _json(figure: go.Figure) -> Any:
     return json.loads(figure.to_json())
 
 
-def _facts(history: History) -> list[tuple[str, str]]:
-    """Return what a reader wants to know first, as (name, value)."""
-    best = history.best
-    facts = [("evaluations", f"{len(history.evaluations):,}"), ("time", duration(history.elapsed))]
-    if best is None:
-        return facts
-    losses, metrics = fold_losses(best.measures), fold_metrics(best.measures)
-    percent = tables.score
-    name = "accuracy" if history.is_classification else "mean absolute error"
-    return [
-        ("best loss", f"{best.loss:.4f} ± {spread(losses):.4f}"),
-        (name, f"{percent(statistics.fmean(metrics), history)} ± {percent(spread(metrics), history)}"),
-        ("parameters", f"{best.parameters:,}"),
-        ("FLOPs", count_text(best.flops)),
-        *facts,
-    ]
-
-
-def _state(history: History) -> str:
-    """Say in words how far the run is, as far as a journal can tell."""
-    failed = len(history.evaluations) - len(history.succeeded)
-    parts = [f"{len(history.succeeded)} succeeded", f"{failed} failed"]
-    parts.append(f"{len(history.turned_away)} proposals were turned away without one")
-    text = f"Of {len(history.evaluations)} evaluations {', '.join(parts[:2])}; {parts[2]}."
-    if history.trainings:
-        return text + " The search has ended and its winner was trained."
-    waiting = len(history.open_proposals)
-    if waiting:
-        return text + f" {waiting} were under way when the journal was read: the run goes on or was stopped."
-    return text
-
-
 def _networks(history: History) -> Iterable[tuple[str, Genome]]:
     """Yield the winner and the config's baselines by name, without those that do not fit the examples."""
     if history.best is not None:
@@ -154,16 +120,3 @@ def _networks(history: History) -> Iterable[tuple[str, Genome]]:
         except InputError:
             continue
         yield name, genome
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as it is spoken.
-
-    >>> duration(59), duration(140), duration(8000)
-    ('59 s', '2 min 20 s', '2 h 13 min')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -24,7 +24,6 @@ class Table:
 
 def leaders(history: History) -> Table:
     """Return the best networks, best first."""
-    metric = "accuracy" if history.is_classification else "mean absolute error"
     rows = []
     for leader in history.leaders(NUM_LEADERS):
         metrics = fold_metrics(leader.measures)
@@ -38,7 +37,7 @@ def leaders(history: History) -> Table:
                 "; ".join(map(str, leader.genome.blocks)),
             )
         )
-    return Table(("", "loss", metric, "parameters", "FLOPs", "network"), rows)
+    return Table(("", "loss", metric_name(history), "parameters", "FLOPs", "network"), rows)
 
 
 def trainings(history: History) -> Table:
@@ -73,9 +72,8 @@ def trainings(history: History) -> Table:
                 how,
             )
         )
-    metric = "accuracy" if history.is_classification else "mean absolute error"
     rows.sort(key=lambda row: not row[0].startswith(WINNER))
-    return Table(("network", metric, "loss", "trainings", "parameters", "FLOPs", "how"), rows)
+    return Table(("network", metric_name(history), "loss", "trainings", "parameters", "FLOPs", "how"), rows)
 
 
 def failures(history: History) -> Table:
@@ -91,6 +89,11 @@ def failures(history: History) -> Table:
         for proposal, status, reason in sorted([*failed, *away], key=lambda row: row[0].number)
     ]
     return Table(("", "status", "reason", "network"), rows)
+
+
+def metric_name(history: History) -> str:
+    """Return what the metric of a run is."""
+    return "accuracy" if history.is_classification else "mean absolute error"
 
 
 def score(metric: float, history: History) -> str:
