@@ -77,8 +77,24 @@ def test_every_evaluation_is_drawn_and_pointing_at_one_shows_its_genome(page, st
     hover = page.locator("#progress .hoverlayer .hovertext")
     expect(hover.first).to_contain_text("dense")
     expect(hover.first).to_contain_text("parameters")
+    assert colour(page, "#progress .hovertext text.nums", "fill") == colour(page, "body", "color")
     label = hover.first.bounding_box()
     assert label["x"] >= 0 and label["x"] + label["width"] <= page.viewport_size["width"]
+
+
+def colour(page: Page, selector: str, name: str) -> str:
+    return page.evaluate(f"getComputedStyle(document.querySelector({selector!r})).{name}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_charts_have_the_colours_of_the_page_also_when_these_change(page, stub_report, scheme):
+    page.emulate_media(color_scheme="dark" if scheme == "light" else "light")
+    show(page, stub_report)
+    before = colour(page, "body", "color")
+    assert colour(page, "#progress .xtitle", "fill") == before
+    page.emulate_media(color_scheme=scheme)
+    expect(page.locator("#progress .xtitle")).not_to_have_css("fill", before)
+    assert colour(page, "#progress .xtitle", "fill") == colour(page, "body", "color")
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@
     const { data, layout } = JSON.parse(block.textContent);
     const { text, card, line } = theme();
     layout.font = { ...layout.font, color: text };
-    layout.hoverlabel = { ...layout.hoverlabel, bgcolor: card, bordercolor: line };
+    const hoverFont = { ...layout.hoverlabel.font, color: text };
+    layout.hoverlabel = { ...layout.hoverlabel, bgcolor: card, bordercolor: line, font: hoverFont };
     if (touch.matches) layout.dragmode = false; // a finger scrolls the page
     await Plotly.newPlot(chart, data, layout, config);
     chart.on("plotly_afterplot", () => markPressed(chart));
@@ -47,7 +48,12 @@
   window.addEventListener("beforeprint", () => charts.forEach(drawOnce));
   dark.addEventListener("change", () => {
     const { text, card, line } = theme();
-    const change = { "font.color": text, "hoverlabel.bgcolor": card, "hoverlabel.bordercolor": line };
+    const change = {
+      "font.color": text,
+      "hoverlabel.font.color": text,
+      "hoverlabel.bgcolor": card,
+      "hoverlabel.bordercolor": line,
+    };
     [...drawings.keys()].forEach((chart) => Plotly.relayout(chart, change));
   });
 })();
