@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE = 30_000
+"""Milliseconds to wait for what should happen, for a machine that is busy."""
 OPTIONS = [
     "--headless",
     "--no-sandbox",
@@ -38,6 +40,7 @@ def find_chromium() -> str:
 def open_browser() -> Iterator[Browser]:
     """Start a browser, in a new and empty profile."""
     path = find_chromium()
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
         try:

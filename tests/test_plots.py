@@ -6,6 +6,7 @@ import doctest
 import json
 import pkgutil
 import random
+from html import unescape
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -180,3 +181,9 @@ def test_examples_run(module, history):
 def test_examples_are_found():
     assert {"gakeras.plots.progress", "gakeras.report.page"} <= set(MODULES)
     assert Path(plots.__file__).parent.is_dir()
+
+
+def test_what_is_said_of_a_failure_fits_a_phone(tmp_path):
+    journal = make_journal(tmp_path / "run", 3, failed_share=1, text="<" * 500)
+    hovers = trace(plots.progress(read_history(journal)), "failed").hovertext
+    assert all(len(unescape(line)) <= 60 for hover in hovers for line in hover.split("<br>"))

@@ -52,7 +52,7 @@ def stub_report(tmp_path: Path, stub_jobs: None) -> Path:
 
 def show(page: Page, report: Path) -> None:
     page.goto(report.as_uri())
-    expect(page.locator("html[data-drawn]")).to_be_attached(timeout=60_000)
+    expect(page.locator("html[data-drawn]")).to_be_attached()
 
 
 def test_every_chart_is_drawn_and_none_is_wider_than_the_screen(page, stub_report):
@@ -60,7 +60,7 @@ def test_every_chart_is_drawn_and_none_is_wider_than_the_screen(page, stub_repor
     for name in CHARTS:
         chart = page.locator(f"#{name}")
         chart.scroll_into_view_if_needed()
-        expect(chart.locator(".main-svg").first).to_be_visible(timeout=30_000)
+        expect(chart.locator(".main-svg").first).to_be_visible()
         box = chart.bounding_box()
         assert box and box["x"] >= 0 and box["x"] + box["width"] <= page.viewport_size["width"]
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
@@ -119,7 +119,7 @@ def test_a_hostile_journal_runs_nothing(page, tmp_path):
     show(page, write_report(journal, tmp_path / "report.html"))
     for name in [*CHARTS, "network-2"]:
         page.locator(f"#{name}").scroll_into_view_if_needed()
-        expect(page.locator(f"#{name} .main-svg").first).to_be_visible(timeout=30_000)
+        expect(page.locator(f"#{name} .main-svg").first).to_be_visible()
     assert page.evaluate("window.hacked") is None and page.locator("img").count() == 0
     assert page.title().startswith(HOSTILE[:9])
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

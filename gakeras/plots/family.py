@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from gakeras.history import History
 from gakeras.plots.style import BLUE, GREEN, GREY, empty, styled
-from gakeras.plots.text import individual_hover, lines, origin_text
+from gakeras.plots.text import individual_hover, lines, origin_lines
 
 MAX_LETTERS = 36
 ROW = 38
@@ -57,7 +57,7 @@ def family(history: History) -> go.Figure:
             hovertext=[
                 individual_hover(individuals[number], history.proposals[number])
                 if number in individuals
-                else lines(f"<b>#{number}</b>", origin_text(history.proposals[number]))
+                else lines(f"<b>#{number}</b>", *origin_lines(history.proposals[number]))
                 for number in numbers
             ],
             hoverinfo="text",

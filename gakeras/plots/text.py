@@ -5,7 +5,7 @@ Plotly reads its labels as a little HTML, so that all text from a journal is esc
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import textwrap
 from html import escape
 
 from gakeras.encoding import Block, Conv, Dense, Genome, MaxPool
@@ -14,7 +14,9 @@ from gakeras.evolution import Individual, Proposal
 from gakeras.fitness.objectives import fold_losses, spread
 from gakeras.history import Evaluation
 
-MAX_REASON = 120
+MAX_REASON = 200
+MAX_WIDTH = 46
+"""Letters in a line."""
 
 
 def block_text(block: Block) -> str:
@@ -61,11 +63,11 @@ def genome_lines(genome: Genome) -> list[str]:
     return [block_text(block) for block in genome.blocks] or ["no hidden layer"]
 
 
-def origin_text(proposal: Proposal) -> str:
+def origin_lines(proposal: Proposal) -> list[str]:
     """Say which operators made a proposal of which parents."""
     operators = ", ".join(proposal.operators) or "unknown"
     parents = ", ".join(f"#{parent}" for parent in proposal.parents)
-    return escape(f"{operators} of {parents}" if parents else operators)
+    return wrapped(f"{operators} of {parents}" if parents else operators)
 
 
 def score_text(individual: Individual) -> str:
@@ -83,7 +85,7 @@ def individual_hover(individual: Individual, proposal: Proposal) -> str:
     return lines(
         f"<b>#{individual.id}</b> {score_text(individual)}",
         size_text(individual),
-        origin_text(proposal),
+        *origin_lines(proposal),
         *genome_lines(individual.genome),
     )
 
@@ -93,21 +95,21 @@ def failure_hover(evaluation: Evaluation) -> str:
     reason = (evaluation.result.reason or "")[:MAX_REASON]
     return lines(
         f"<b>#{evaluation.number}</b> {escape(evaluation.result.status)}",
-        escape(reason),
-        origin_text(evaluation.proposal),
+        *wrapped(reason),
+        *origin_lines(evaluation.proposal),
         *genome_lines(evaluation.proposal.genome),
     )
 
 
+def wrapped(text: str) -> list[str]:
+    """Return text in escaped lines that fit a phone.
+
+    >>> wrapped("a < b")
+    ['a &lt; b']
+    """
+    return [escape(line) for line in textwrap.wrap(text, MAX_WIDTH)]
+
+
 def lines(*parts: str) -> str:
     """Join escaped parts, a line each."""
-    return "<br>".join(part for part in _wrapped(parts))
-
-
-def _wrapped(parts: Iterable[str], width: int = 60) -> Iterable[str]:
-    for part in parts:
-        while len(part) > width and " " in part[width // 2 : width]:
-            cut = part.rindex(" ", width // 2, width)
-            yield part[:cut]
-            part = part[cut + 1 :]
-        yield part
+    return "<br>".join(parts)

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from gakeras.history import Evaluation, History
 from gakeras.plots.style import BLUE, RED, ROW, empty, styled
-from gakeras.plots.text import lines
+from gakeras.plots.text import lines, wrapped
 
 
 def workers(history: History) -> go.Figure:
@@ -77,5 +77,5 @@ def _hover(evaluation: Evaluation) -> str:
     return lines(
         f"<b>#{evaluation.number}</b> {escape(score)}",
         f"{evaluation.seconds:.1f} s",
-        f"{escape(worker)} on {escape(host)}",
+        *wrapped(f"{worker} on {host}"),
     )
