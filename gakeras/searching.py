@@ -68,7 +68,8 @@ def continue_search(
                         _show(bar, past.state, events, min(losses, default=None))
                 except KeyboardInterrupt:
                     was_interrupted = True
-                    given_up = [Abandoned(number) for number in past.state.in_flight]
+                    on_disk = replay(read_journal(run.journal), settings).state
+                    given_up = [Abandoned(number) for number in on_disk.in_flight]
                     journal.append(record_of(event, time.monotonic() - start) for event in given_up)
     stop_reason, is_unfinished = _why_stopped(past.state, budget, session, was_interrupted)
     return SearchResult(

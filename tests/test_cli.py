@@ -22,7 +22,7 @@ from gakeras.config import shipped_configs
 from gakeras.journal import JournalWriter
 from gakeras.run import create_run, open_run
 
-COMMANDS = ["search", "resume", "show", "export"]
+COMMANDS = ["search", "resume", "show", "report", "export"]
 CONFIG = """
 name = "stub"
 population_size = 3
@@ -142,6 +142,7 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "foreign run directory": (["search", "stub.toml", "--run-dir", "."], "which holds broken.toml"),
     "nothing to resume": (["resume", "nowhere"], "No such|no such file"),
     "nothing to show": (["show", "nowhere"], "no such file"),
+    "nothing to report": (["report", "nowhere"], "There is no journal"),
     "nothing to export": (["export", "nowhere", "a.keras"], "no such file"),
 }
 
@@ -286,6 +287,40 @@ def test_progress_is_plain_lines_on_stderr(folder: Path, config: Path, gakeras: 
     err = gakeras("search", config)[2]
     assert re.search(r"^stub: 5 of 5 done, 0 running, best \d\.\d{4}, ETA 0:00$", err, re.MULTILINE)
     assert re.search(r"^final trainings: 6 of 6 done", err, re.MULTILINE)
+
+
+# Report
+
+
+def test_report_writes_a_page_beside_the_journal(folder: Path, gakeras: Gakeras) -> None:
+    run_stub(folder / "run", max_evaluations=4)
+    code, out, err = gakeras("report", "run")
+    assert (code, err) == (0, "") and "wrote run/report.html" in out
+    assert (folder / "run" / "report.html").read_text().startswith("<!doctype html>")
+
+
+def test_report_reads_a_journal_alone_and_writes_where_it_is_told(folder: Path, gakeras: Gakeras) -> None:
+    run_stub(folder / "run", max_evaluations=4)
+    journal = (folder / "run" / "journal.jsonl").rename(folder / "copied.jsonl")
+    assert gakeras("report", journal, "--html", folder / "pages" / "page.html")[0] == 0
+    assert (folder / "pages" / "page.html").exists()
+
+
+@pytest.mark.parametrize("num_lines", [1, 2, 4, 6])
+def test_report_works_while_a_run_goes_on(num_lines: int, folder: Path, gakeras: Gakeras) -> None:
+    run_dir = running(folder, num_lines)
+    with JournalWriter(run_dir / "journal.jsonl"):
+        code, _, err = gakeras("report", run_dir, "--html", "page.html")
+    assert (code, err) == (0, "")
+
+
+def test_report_says_what_to_install(folder: Path, gakeras: Gakeras, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith(("gakeras.report", "gakeras.plots"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    run_stub(folder / "run", max_evaluations=2)
+    code, _, err = gakeras("report", "run")
+    assert code == 2 and 'pip install "gakeras[report]"' in err
 
 
 # Show

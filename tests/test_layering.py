@@ -23,7 +23,7 @@ MAY_IMPORT = {
     },
     "cli": {
         "__init__", "api", "config", "data", "errors", "executors", "finals", "fitness", "launcher",
-        "lineage", "results", "run", "session", "validation",
+        "lineage", "report", "results", "run", "session", "validation",
     },
     "config": {"encoding", "errors", "evolution", "fitness", "validation"},
     "data": {"errors", "seeding"},
@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "finals": {"dispatch", "encoding", "errors", "fitness", "jobs", "journal", "session"},
     "fitness": {"data", "encoding", "errors", "jobs", "seeding"},
     "graph": {"errors"},
+    "history": {"config", "encoding", "errors", "evolution", "jobs", "journal", "replay"},
     "jobs": set(),
     "journal": {"errors"},
     "kinds": {"fitness"},
@@ -45,8 +46,10 @@ MAY_IMPORT = {
         "journal", "progress", "results", "run", "seeding", "session", "supervision", "synthesis",
         "validation",
     },
+    "plots": {"encoding", "errors", "evolution", "fitness", "history"},
     "progress": set(),
     "replay": {"config", "encoding", "errors", "evolution", "fitness", "jobs", "journal"},
+    "report": {"encoding", "errors", "fitness", "history", "plots"},
     "results": {
         "config", "data", "dispatch", "encoding", "errors", "evolution", "executors", "finals", "fitness",
         "journal", "progress", "replay", "run", "session", "supervision",

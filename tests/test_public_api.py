@@ -11,7 +11,19 @@ import pytest
 
 import gakeras
 
-HEAVY = ["deap", "jax", "keras", "matplotlib", "mpi4py", "numpy", "pydantic", "sklearn", "tensorflow"]
+HEAVY = [
+    "deap",
+    "jax",
+    "jinja2",
+    "keras",
+    "matplotlib",
+    "mpi4py",
+    "numpy",
+    "plotly",
+    "pydantic",
+    "sklearn",
+    "tensorflow",
+]
 
 
 @pytest.mark.parametrize("heavy", HEAVY)

@@ -82,7 +82,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "a baseline for images": ({"final": {"baselines": ["mnist_baseline"]}}, "fit the data.*mnist_baseline"),
     "unknown baseline": ({"final": {"baselines": ["nobody"]}}, "network named one of.*'nobody'"),
     "no worker": ({"workers": 0}, "workers.workers: .*Received: 0"),
-    "unknown executor": ({"executor": "mpj"}, "one of serial, process, debug.*'mpj'"),
+    "unknown executor": ({"executor": "mpj"}, "one of auto, serial, process, mpi, debug.*'mpj'"),
     "a function that opens executors": ({"executor": object}, "workers=... beside it"),
     "foreign run_dir": ({"run_dir": "foreign"}, "empty or new run_dir.*which holds thesis.tex"),
     "run_dir is a file": ({"run_dir": "foreign/thesis.tex"}, "writable run_dir.*File exists"),
@@ -256,7 +256,7 @@ def test_a_model_is_saved_as_a_keras_file_or_not_at_all(path: str, result: Searc
 def test_settings_of_a_table_change_what_they_name_and_leave_the_arguments(
     tmp_path: Path, stub_jobs: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gakeras.api._continue", lambda run, settings, choice, progress: settings)
+    monkeypatch.setattr("gakeras.api.continue_search", lambda run, settings, *rest, **options: settings)
     settings: Any = gakeras.search(
         ROWS,
         LABELS,

@@ -6,7 +6,7 @@ there may be, `costs` what they cost, and `build` turns one into a Keras model.
 
 from gakeras.encoding.blocks import Block, Conv, Cost, Dense, MaxPool
 from gakeras.encoding.build import build_model
-from gakeras.encoding.costs import genome_cost
+from gakeras.encoding.costs import Layer, genome_cost, trace_costs
 from gakeras.encoding.genome import Genome
 from gakeras.encoding.repair import repair
 from gakeras.encoding.sample import random_block, random_genome
@@ -18,6 +18,7 @@ __all__ = [
     "Cost",
     "Dense",
     "Genome",
+    "Layer",
     "MaxPool",
     "SearchSpace",
     "build_model",
@@ -25,4 +26,5 @@ __all__ = [
     "random_block",
     "random_genome",
     "repair",
+    "trace_costs",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from gakeras.encoding.blocks import Block, Cost, Shape, dense_cost
 from gakeras.encoding.genome import Genome
@@ -34,6 +35,34 @@ def trace_shapes(genome: Genome, input_shape: Shape) -> Iterator[tuple[Block, Sh
         shape = (unit.units,)
 
 
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A block of a network with the shape of its output and its cost; the output layer's block is None."""
+
+    block: Block | None
+    output_shape: Shape
+    cost: Cost
+
+
+def trace_costs(genome: Genome, input_shape: Shape, outputs: int) -> Iterator[Layer]:
+    """Yield every layer of the network that `build_model` would build, the output layer last.
+
+    Raises `InputError` where a block does not fit its input.
+
+    >>> for layer in trace_costs(Genome.parse("dense #10 activation=relu"), (4,), outputs=3):
+    ...     print(layer.output_shape, layer.cost.parameters)
+    (10,) 50
+    (3,) 33
+    """
+    features = math.prod(input_shape)
+    for block, shape in trace_shapes(genome, input_shape):
+        cost = block.cost(shape)  # raises where the block does not fit
+        output_shape = block.output_shape(shape) or shape
+        features = math.prod(output_shape)
+        yield Layer(block, output_shape, cost)
+    yield Layer(None, (outputs,), dense_cost(features, outputs))
+
+
 def genome_cost(genome: Genome, input_shape: Shape, outputs: int) -> Cost:
     """Return the trainable parameters and forward FLOPs of the network that `build_model` would build.
 
@@ -43,16 +72,4 @@ def genome_cost(genome: Genome, input_shape: Shape, outputs: int) -> Cost:
     >>> genome_cost(Genome.parse("dense #10 activation=relu"), (4,), outputs=3)
     Cost(parameters=83, flops=153)
     """
-    total = Cost()
-    for block, shape in trace_shapes(genome, input_shape):
-        total += block.cost(shape)
-    return total + dense_cost(_features(genome, input_shape), outputs)
-
-
-def _features(genome: Genome, input_shape: Shape) -> int:
-    if genome.dense:
-        return genome.dense[-1].units
-    shape = image_shape(input_shape)
-    for block in genome.conv:
-        shape = block.output_shape(shape) or shape
-    return math.prod(shape)
+    return sum((layer.cost for layer in trace_costs(genome, input_shape, outputs)), start=Cost())

@@ -1,0 +1,208 @@
+"""The history of a search, from its journal alone: what was tried, when, by whom, and what came of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from gakeras.config import Settings, settings_from
+from gakeras.encoding.blocks import Shape
+from gakeras.errors import InputError, JournalError
+from gakeras.evolution import Finished, Individual, Proposal
+from gakeras.evolution.hall_of_fame import hall_of_fame
+from gakeras.jobs import JobResult
+from gakeras.journal import Record, read_journal
+from gakeras.replay import assess, event_of
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A proposal that was evaluated; `individual` is None where that failed.
+
+    `elapsed` are the seconds of the run's budget that were used when its result came in.
+    """
+
+    proposal: Proposal
+    result: JobResult
+    elapsed: float
+    individual: Individual | None
+
+    @property
+    def number(self) -> int:
+        """The number of the proposal, which is also the individual's id."""
+        return self.proposal.number
+
+    @property
+    def seconds(self) -> float:
+        """How long its worker was busy with it."""
+        return max(self.result.end - self.result.start, 0.0)
+
+
+@dataclass(frozen=True)
+class Training:
+    """A final training: of which network (`best`, or a baseline's name), which repeat, and its result."""
+
+    name: str
+    repeat: int
+    digest: str
+    options: Mapping[str, object]
+    data: str
+    result: JobResult
+
+
+@dataclass(frozen=True)
+class History:
+    """A search as its journal tells it, finished, interrupted or going on.
+
+    Attributes:
+        header: The journal's first record: versions, settings, digests.
+        settings: The settings, validated.
+        proposals: Every proposal by its number, those never evaluated included.
+        evaluations: What was evaluated, in the order in which results came in.
+        trainings: The final trainings, in order.
+        elapsed: Seconds of its budget the search has used, over all its sessions.
+        has_ended: Whether final trainings came after the last proposal.
+    """
+
+    header: Record
+    settings: Settings
+    proposals: Mapping[int, Proposal] = field(default_factory=dict)
+    evaluations: Sequence[Evaluation] = ()
+    trainings: Sequence[Training] = ()
+    elapsed: float = 0.0
+    has_ended: bool = False
+
+    @property
+    def succeeded(self) -> list[Evaluation]:
+        """The evaluations that gave a finite loss."""
+        return [evaluation for evaluation in self.evaluations if evaluation.individual is not None]
+
+    @cached_property
+    def individuals(self) -> dict[int, Individual]:
+        """The individuals that were evaluated with success, by their ids."""
+        found = (evaluation.individual for evaluation in self.evaluations)
+        return {individual.id: individual for individual in found if individual is not None}
+
+    @cached_property
+    def best(self) -> Individual | None:
+        """The individual with the best fitness; None while no evaluation has succeeded."""
+        return next(iter(self.leaders(1)), None)
+
+    @property
+    def turned_away(self) -> list[Proposal]:
+        """The proposals that were recorded but not evaluated: duplicate or oversized."""
+        return [proposal for proposal in self.proposals.values() if proposal.verdict is not None]
+
+    @property
+    def open_proposals(self) -> list[Proposal]:
+        """The proposals without a result: under way, or left when the run stopped."""
+        done = {evaluation.number for evaluation in self.evaluations}
+        return [
+            proposal
+            for proposal in self.proposals.values()
+            if proposal.verdict is None and proposal.number not in done
+        ]
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of one example."""
+        return tuple(self.header["data"]["input_shape"])
+
+    @property
+    def num_outputs(self) -> int:
+        """The width of the output layer."""
+        return int(self.header["data"]["task"]["outputs"])
+
+    @property
+    def is_classification(self) -> bool:
+        """Whether the metric is accuracy; otherwise it is the mean absolute error."""
+        return bool(self.header["data"]["task"]["kind"] != "regression")
+
+    def leaders(self, n: int) -> list[Individual]:
+        """Return the best `n` individuals, best first, no two with equal genomes."""
+        return hall_of_fame(self.individuals.values(), n)
+
+    def ancestors(self, number: int) -> list[int]:
+        """Return an individual's number and those of all its ancestors, youngest first."""
+        found, waiting = set[int](), [number]
+        while waiting:
+            current = waiting.pop()
+            if current not in found and current in self.proposals:
+                found.add(current)
+                waiting += self.proposals[current].parents
+        return sorted(found, reverse=True)
+
+    def gain(self, number: int) -> float | None:
+        """Return how far an individual's loss is below that of its better parent; None without parents."""
+        parents = [
+            self.individuals[parent].loss
+            for parent in self.proposals[number].parents
+            if parent in self.individuals
+        ]
+        if not parents or number not in self.individuals:
+            return None
+        return min(parents) - self.individuals[number].loss
+
+
+def read_history(path: str | Path) -> History:
+    """Read the history of a search from its run directory, or from a journal alone.
+
+    Nothing but the journal is opened, and nothing is locked: it may be a copy, or that of a
+    run that is going on.
+
+    Raises:
+        JournalError: There is no journal, it is damaged, or its records contradict each other.
+        InputError: It is not the journal of a search, or its settings are of another version.
+    """
+    path = Path(path)
+    file = path / "journal.jsonl" if path.is_dir() else path
+    journal = read_journal(file)
+    kind = journal.header.get("kind")
+    if kind != "search":
+        raise InputError(
+            "The history of a search is read from its journal.",
+            expected="a journal with kind='search'",
+            received=f"{file} with kind={kind!r}",
+        )
+    settings = settings_from(journal.header["settings"], origin=str(file))
+    proposals: dict[int, Proposal] = {}
+    evaluations: list[Evaluation] = []
+    trainings: list[Training] = []
+    elapsed, has_ended = 0.0, False
+    for line, record in enumerate(journal.records, start=2):
+        elapsed = max(elapsed, record.get("elapsed", 0.0))
+        event = event_of(record)
+        if isinstance(event, Proposal):
+            proposals[event.number] = event
+            has_ended = False
+        elif isinstance(event, Finished):
+            if event.number not in proposals:
+                raise JournalError(f"{file}, line {line}: individual {event.number} was never proposed.")
+            evaluations.append(_evaluation(proposals[event.number], event.result, record["elapsed"]))
+        elif record["type"] == "trained":
+            trainings.append(_training(record))
+            has_ended = True
+    return History(journal.header, settings, proposals, evaluations, trainings, elapsed, has_ended)
+
+
+def _evaluation(proposal: Proposal, result: JobResult, elapsed: float) -> Evaluation:
+    fitness = assess(result)
+    individual = None
+    if fitness is not None and math.isfinite(fitness.values[0]):
+        individual = Individual(proposal.number, proposal.genome, fitness, result.measures, proposal.parents)
+    return Evaluation(proposal, result, elapsed, individual)
+
+
+def _training(record: Record) -> Training:
+    key = record["key"]
+    return Training(
+        key["name"],
+        key["repeat"],
+        key["digest"],
+        key["training"],
+        key["data_dir"],
+        JobResult.from_json(record["result"]),
+    )

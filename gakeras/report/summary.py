@@ -1,0 +1,55 @@
+"""What a reader wants to know first: the winner in numbers, and how far the run is."""
+
+from __future__ import annotations
+
+import statistics
+
+from gakeras.fitness.objectives import fold_losses, fold_metrics, spread
+from gakeras.history import History
+from gakeras.plots.text import count_text
+from gakeras.report.tables import metric_name, score
+
+
+def facts(history: History) -> list[tuple[str, str]]:
+    """Return the winner's scores and sizes and what the search took, as (name, value)."""
+    effort = [("evaluations", f"{len(history.evaluations):,}"), ("time", duration(history.elapsed))]
+    best = history.best
+    if best is None:
+        return effort
+    losses, metrics = fold_losses(best.measures), fold_metrics(best.measures)
+    mean, deviation = score(statistics.fmean(metrics), history), score(spread(metrics), history)
+    return [
+        ("best loss", f"{best.loss:.4f} ± {spread(losses):.4f}"),
+        (metric_name(history), f"{mean} ± {deviation}"),
+        ("parameters", f"{best.parameters:,}"),
+        ("FLOPs", count_text(best.flops)),
+        *effort,
+    ]
+
+
+def state(history: History) -> str:
+    """Say in words how far the run is, as far as a journal can tell."""
+    failed = len(history.evaluations) - len(history.succeeded)
+    text = (
+        f"Of {len(history.evaluations):,} evaluations {len(history.succeeded):,} succeeded, {failed:,} failed"
+        f"; {len(history.turned_away):,} proposals were turned away without one."
+    )
+    waiting = len(history.open_proposals)
+    if history.has_ended:
+        return f"{text} The search has ended and its winner was trained."
+    if waiting:
+        return f"{text} {waiting} more had begun when the journal was read: the run goes on, or was stopped."
+    return text
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as it is spoken.
+
+    >>> duration(59), duration(140), duration(8000)
+    ('59 s', '2 min 20 s', '2 h 13 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,101 @@
+"""What the report writes in rows: leaders, final trainings, failures. Plain values; the page escapes them."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gakeras.fitness.objectives import fold_losses, fold_metrics, spread
+from gakeras.history import History, Training
+from gakeras.plots.text import count_text
+
+NUM_LEADERS = 10
+WINNER = "evolved"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a head."""
+
+    head: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+
+def leaders(history: History) -> Table:
+    """Return the best networks, best first."""
+    rows = []
+    for leader in history.leaders(NUM_LEADERS):
+        metrics = fold_metrics(leader.measures)
+        rows.append(
+            (
+                f"#{leader.id}",
+                f"{leader.loss:.4f} ± {spread(fold_losses(leader.measures)):.4f}",
+                score(statistics.fmean(metrics), history),
+                f"{leader.parameters:,}",
+                count_text(leader.flops),
+                "; ".join(map(str, leader.genome.blocks)),
+            )
+        )
+    return Table(("", "loss", metric_name(history), "parameters", "FLOPs", "network"), rows)
+
+
+def trainings(history: History) -> Table:
+    """Return the final trainings that ended well, a row for every network and way of training.
+
+    Where a repeat was trained more than once, the last one counts. The scores are those on the
+    test set, or, where there is none, on the training set, which the row then says.
+    """
+    groups: dict[tuple[str, ...], dict[int, Training]] = {}
+    for training in history.trainings:
+        if training.result.status == "ok":
+            how = ", ".join(
+                f"{name}={value}" for name, value in training.options.items() if value is not None
+            )
+            groups.setdefault((training.name, training.digest, how, training.data), {})[training.repeat] = (
+                training
+            )
+    rows = []
+    for (name, _, how, _), repeats in groups.items():
+        measures = [training.result.measures for training in repeats.values()]
+        where = "test" if all("test_metric" in measure for measure in measures) else "train"
+        metrics = [float(measure[f"{where}_metric"]) for measure in measures]
+        losses = [float(measure[f"{where}_loss"]) for measure in measures]
+        rows.append(
+            (
+                (WINNER if name == "best" else name) + ("" if where == "test" else " (on training data)"),
+                f"{score(statistics.fmean(metrics), history)} ± {score(spread(metrics), history)}",
+                f"{statistics.fmean(losses):.4f}",
+                str(len(metrics)),
+                f"{measures[0]['parameters']:,}",
+                count_text(measures[0]["flops"]),
+                how,
+            )
+        )
+    rows.sort(key=lambda row: not row[0].startswith(WINNER))
+    return Table(("network", metric_name(history), "loss", "trainings", "parameters", "FLOPs", "how"), rows)
+
+
+def failures(history: History) -> Table:
+    """Return every proposal without a score: failed, or turned away, with its reason."""
+    failed = [
+        (evaluation.proposal, evaluation.result.status, evaluation.result.reason)
+        for evaluation in history.evaluations
+        if evaluation.individual is None
+    ]
+    away = [(proposal, str(proposal.verdict), proposal.reason) for proposal in history.turned_away]
+    rows = [
+        (f"#{proposal.number}", status, reason or "", "; ".join(map(str, proposal.genome.blocks)))
+        for proposal, status, reason in sorted([*failed, *away], key=lambda row: row[0].number)
+    ]
+    return Table(("", "status", "reason", "network"), rows)
+
+
+def metric_name(history: History) -> str:
+    """Return what the metric of a run is."""
+    return "accuracy" if history.is_classification else "mean absolute error"
+
+
+def score(metric: float, history: History) -> str:
+    """Return a metric as it is read: accuracy in per cent, an error as it is."""
+    return f"{metric:.2%}" if history.is_classification else f"{metric:.4g}"

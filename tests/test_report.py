@@ -1,0 +1,143 @@
+"""Laws of the report: it needs a journal and nothing else, holds all of it, and trusts none of it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import shutil
+import tomllib
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from made_journals import HOSTILE, made_settings, make_journal
+from plotly.offline import get_plotlyjs
+from stub_runs import run_stub
+
+from gakeras.config import settings_from
+from gakeras.errors import InputError
+from gakeras.history import read_history
+from gakeras.report import render_report, write_report
+from gakeras.report.toml import to_toml
+
+LIMIT_BYTES = 8_000_000
+
+
+class Page(HTMLParser):
+    """What elements a page has, with their attributes, and the text outside scripts."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        if self.elements and self.elements[-1][0] not in ("script", "style"):
+            self.text += data
+
+    def count(self, tag: str) -> int:
+        return sum(name == tag for name, _ in self.elements)
+
+
+def render(journal: Path) -> str:
+    return render_report(read_history(journal))
+
+
+def test_a_journal_alone_is_enough_and_gives_the_same_page(tmp_path, stub_jobs):
+    result = run_stub(tmp_path / "run", max_evaluations=6)
+    alone = tmp_path / "elsewhere" / "copied.jsonl"
+    alone.parent.mkdir()
+    shutil.copy(result.run.journal, alone)
+    page = render(tmp_path / "run")
+    shutil.rmtree(tmp_path / "run")
+    assert render(alone) == page
+
+
+def test_a_report_says_what_was_found(tmp_path):
+    history = read_history(make_journal(tmp_path / "run", 40))
+    text = Page(render_report(history)).text
+    assert f"{history.best.loss:.4f}" in text and f"{history.best.parameters:,}" in text
+    assert f"winner: #{history.best.id}" in text and "fashion_baseline_dropout" in text
+    assert "90.50%" in text  # the mean of the final trainings
+
+
+def test_every_failure_is_in_the_report_with_its_reason(tmp_path):
+    journal = make_journal(tmp_path / "run", 50, text="the loss is not finite")
+    history = read_history(journal)
+    failed = len(history.evaluations) - len(history.succeeded) + len(history.turned_away)
+    assert failed and Page(render(journal)).text.count("the loss is not finite") >= failed
+
+
+def test_a_report_of_a_run_that_goes_on_says_so(tmp_path):
+    journal = make_journal(tmp_path / "run", 12, is_trained=False, failed_share=0)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-1]) + lines[-1][:9])
+    assert "1 more had begun when the journal was read" in Page(render(journal)).text
+
+
+@pytest.mark.parametrize("number", [0, 5], ids=["nothing yet", "all failed"])
+def test_there_is_a_report_where_nothing_succeeded(tmp_path, number):
+    text = Page(render(make_journal(tmp_path / "run", number, failed_share=1, is_trained=False))).text
+    assert f"Of {number} evaluations 0 succeeded, {number} failed" in text
+
+
+def test_text_of_a_journal_makes_no_element_and_no_attribute(tmp_path):
+    names = {HOSTILE: "dense #9 activation=relu"}
+    settings = made_settings(name=HOSTILE, networks=names, data={"source": HOSTILE})
+    tame, hostile = (
+        Page(
+            render(
+                make_journal(tmp_path / name, 30, text=text, settings=settings if text == HOSTILE else None)
+            )
+        )
+        for name, text in (("tame", "a"), ("hostile", HOSTILE))
+    )
+    assert [tag for tag, _ in hostile.elements] == [tag for tag, _ in tame.elements]
+    assert not any(name.startswith("on") for _, attributes in hostile.elements for name in attributes)
+    assert hostile.count("img") == 0 and "49" not in re.findall(r"\{\{.*?\}\}|\"49", hostile.text)
+
+
+def test_only_the_two_scripts_of_the_page_may_run_and_nothing_is_fetched(tmp_path):
+    page = Page(render(make_journal(tmp_path / "run", 10)))
+    policy = next(a["content"] for _, a in page.elements if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None and "default-src 'none'" in policy and "unsafe-eval" not in policy
+    digest = base64.b64encode(hashlib.sha256(get_plotlyjs().encode()).digest()).decode()
+    scripts = re.search("script-src ([^;]*);", policy)
+    assert scripts is not None and len(scripts[1].split()) == 2 and f"'sha256-{digest}'" in scripts[1]
+    sources = [a.get("src") or a.get("href") for _, a in page.elements if "src" in a or "href" in a]
+    assert all(source is not None and source.startswith(("#", "data:")) for source in sources)
+
+
+def test_every_chart_has_its_figure_and_every_link_its_place(tmp_path):
+    page = Page(render(make_journal(tmp_path / "run", 10)))
+    ids = [a["id"] for _, a in page.elements if "id" in a]
+    charts = {a["id"] for _, a in page.elements if "data-chart" in a}
+    assert len(ids) == len(set(ids)) and len(charts) == 6 + 3
+    assert charts == {a["data-for"] for _, a in page.elements if "data-for" in a}
+    links = {a["href"] for tag, a in page.elements if tag == "a"}
+    assert links <= {f"#{name}" for name in ids}
+
+
+def test_a_thousand_evaluations_weigh_less_than_the_limit(tmp_path):
+    file = write_report(make_journal(tmp_path / "run", 1000, num_workers=16), tmp_path / "report.html")
+    assert file.stat().st_size < LIMIT_BYTES
+
+
+def test_a_search_can_be_started_again_from_the_settings_of_its_report(tmp_path):
+    settings = made_settings(name='quoted "\x7f\n', networks={"two words": "dense #9 activation=relu"})
+    assert settings_from(tomllib.loads(to_toml(settings.to_json()))) == settings
+
+
+def test_a_report_makes_the_folders_it_is_written_to(tmp_path):
+    file = write_report(make_journal(tmp_path / "run", 3), tmp_path / "new" / "report.html")
+    assert file.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_a_file_that_cannot_be_written_is_a_mistake_in_one_line(tmp_path):
+    with pytest.raises(InputError, match="a path that can be written to"):
+        write_report(make_journal(tmp_path / "run", 3), tmp_path)
