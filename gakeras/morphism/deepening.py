@@ -114,10 +114,10 @@ def insert_residual(
         InputError: for another layer, an odd number of units, or an activation like softmax.
 
     >>> from keras import Input, Sequential
-    >>> model = Sequential([Input((4,)), layers.Dense(3, "tanh", name="hidden"), layers.Dense(2)])
-    >>> deeper = insert_residual(model, "hidden", 8, np.random.default_rng(0), activation="tanh")
+    >>> stack = [Input((4,)), layers.Dense(3, "tanh", name="hidden"), layers.Dense(2, name="out")]
+    >>> deeper = insert_residual(Sequential(stack), "hidden", 8, np.random.default_rng(0), activation="tanh")
     >>> [layer.name for layer in deeper.layers][2:]
-    ['residual_1', 'residual_1_projection', 'residual_1_add', 'dense']
+    ['residual_1', 'residual_1_projection', 'residual_1_add', 'out']
     """
     point = point_behind(read_graph(model), after)
     check_pairs(units, activation)

@@ -51,7 +51,9 @@ def mean_ensemble(
             for number, (output, (_, share)) in enumerate(zip(outputs, chosen, strict=True), start=1)
         ]
         return keras.Model(inputs, layers.Add(name="mean")(scaled), name="ensemble")
-    mean = layers.Average(name="mean")(outputs) if len(outputs) > 1 else outputs[0]
+    mean = (
+        layers.Average(name="mean")(outputs) if len(outputs) > 1 else layers.Identity(name="mean")(*outputs)
+    )
     return keras.Model(inputs, mean, name="ensemble")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import keras
 import numpy as np
@@ -157,6 +157,12 @@ def insert_inception(
 
 
 def _check_variant(variant: str, filters: int, activation: str) -> None:
+    if variant not in get_args(InceptionVariant):
+        raise InputError(
+            "A module begins at zero by one of three ways.",
+            expected=f"a variant of {', '.join(get_args(InceptionVariant))}",
+            received=f"variant={variant!r}",
+        )
     if variant == "zero":
         return
     check_pairs(filters, activation)

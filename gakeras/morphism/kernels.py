@@ -40,8 +40,8 @@ def grow_kernel(model: keras.Model, layer: str, size: int | tuple[int, ...]) -> 
 
     >>> from keras import Input, Sequential, layers
     >>> model = Sequential([Input((6, 6, 1)), layers.Conv2D(2, 3, padding="same", name="conv")])
-    >>> grow_kernel(model, "conv", 5).get_layer("conv").kernel.shape
-    (5, 5, 1, 2)
+    >>> grow_kernel(model, "conv", 5).get_layer("conv").kernel_size
+    (5, 5)
     """
     node = next((node for node in read_graph(model).nodes if node.layer == layer), None)
     if node is None or node.kind not in _KERNELS:
@@ -86,6 +86,6 @@ def _offsets(node: Node, old: tuple[int, ...], new: tuple[int, ...]) -> list[int
             received=f"{node.layer!r} from {old} to {new}, padding={node.config['padding']!r}, "
             f"strides={node.config['strides']}, dilation_rate={node.config['dilation_rate']}",
             way_out="Grow by an even number, or put a new convolution behind this one with "
-            "`gakeras.morphism.deepening.deepen`.",
+            "`gakeras.morphism.deepening.insert_residual`.",
         )
     return [at for at in offsets if at is not None]

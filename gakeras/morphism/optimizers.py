@@ -105,10 +105,7 @@ def _slots(optimizer: Any, model: keras.Model) -> Iterator[tuple[Slot, Any]]:
     seen: Counter[str] = Counter()
     for variable in optimizer.variables:
         found = [
-            (path, what)
-            for path in trained
-            for what in _FIRST | _SECOND
-            if variable.name == f"{path}_{what}"
+            (path, what) for path in trained for what in _FIRST | _SECOND if variable.name == f"{path}_{what}"
         ]
         for path, what in found[:1]:
             yield (trained[path][seen[variable.name]], what), variable

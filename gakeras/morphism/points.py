@@ -56,7 +56,7 @@ def never_negative(graph: Graph, name: str) -> bool:
     """
     node = next(node for node in graph.nodes if node.name == name)
     if node.kind == "ReLU":
-        return bool(node.config["negative_slope"] == 0 and node.config["threshold"] >= 0)
+        return bool(node.config["negative_slope"] == 0)
     if node.kind in _KEEPS_SIGN:
         return all(never_negative(graph, source) for source in node.inputs)
     return node.kind == "Softmax" or node.config.get("activation") in _NEVER_NEGATIVE

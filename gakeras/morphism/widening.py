@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import keras
 import numpy as np
@@ -85,7 +85,7 @@ def widen(
     graph = read_graph(model)
     channels = trace_channels(graph)
     own = _own_units(graph, channels, layer)
-    _check_width(layer, units, len(own), method)
+    _check_growth(layer, units, len(own), method)
     _check_noise(noise, method)
     counts = np.ones(channels.num_units, int)
     counts[own[-1]] += units - len(own)
@@ -126,7 +126,7 @@ def _own_units(graph: Graph, channels: Channels, layer: str) -> np.ndarray:
             received=f"{layer!r}, whose units are outputs, tied to inputs, or read as a whole by, for "
             "example, a softmax, a permutation or a grouped convolution",
             way_out="Widen another layer, or put a residual branch behind this one with "
-            "`gakeras.morphism.deepening.deepen`.",
+            "`gakeras.morphism.deepening.insert_residual`.",
         )
     for step in channels.steps:
         theirs = channels.units[step.name]
@@ -140,7 +140,7 @@ def _own_units(graph: Graph, channels: Channels, layer: str) -> np.ndarray:
     return own
 
 
-def _check_width(layer: str, units: int, width: int, method: str) -> None:
+def _check_growth(layer: str, units: int, width: int, method: str) -> None:
     if units <= width:
         raise InputError(
             "Widening cannot remove units.",
@@ -154,6 +154,12 @@ def _check_width(layer: str, units: int, width: int, method: str) -> None:
             expected=f"an even number of units beyond the {width} that {layer!r} has",
             received=f"units={units}, {units - width} more",
             way_out=f'Use units={units + 1}, or the method "copies" or "unheard".',
+        )
+    if method not in get_args(WideningMethod):
+        raise InputError(
+            "New units come in by one of three ways.",
+            expected=f"a method of {', '.join(get_args(WideningMethod))}",
+            received=f"method={method!r}",
         )
 
 
