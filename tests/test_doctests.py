@@ -16,6 +16,7 @@ LIGHT = (
     "gakeras.errors",
     "gakeras.evolution",
     "gakeras.graph",
+    "gakeras.morphism",
     "gakeras.seeding",
     "gakeras.synthesis",
 )

@@ -4,16 +4,19 @@
     cost = graph_cost(graph)               # parameters, multiply-accumulates, FLOPs
     channels = trace_channels(graph)       # which channels are the same unit
     kept_indices(channels, kept)           # the part of every weight array that stays
+    entry_places(graph, grown)             # where it is in a larger one
 
-Only `rebuilding` imports Keras; the rest reads what a model says about itself.
+Only `rebuilding` and `grafting` import Keras; the rest reads what a model says about itself.
 """
 
 from gakeras.graph.channels import Channels, Kernel, trace_channels
 from gakeras.graph.costs import ModelCost, graph_cost, model_cost
 from gakeras.graph.liveness import fed_channels, used_channels
+from gakeras.graph.matching import Places, entry_places, kernel_offset, matched_units, put
 from gakeras.graph.nodes import Graph, Node
 from gakeras.graph.reading import read_graph
 from gakeras.graph.slices import kept_indices, permuted_indices, resized_configs, take
+from gakeras.graph.steps import mixes_channels
 
 __all__ = [
     "Channels",
@@ -21,11 +24,17 @@ __all__ = [
     "Kernel",
     "ModelCost",
     "Node",
+    "Places",
+    "entry_places",
     "fed_channels",
     "graph_cost",
     "kept_indices",
+    "kernel_offset",
+    "matched_units",
+    "mixes_channels",
     "model_cost",
     "permuted_indices",
+    "put",
     "read_graph",
     "resized_configs",
     "take",

@@ -30,7 +30,11 @@ def write_weights(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None
 
 
 def rebuild(
-    model: keras.Model, changes: Mapping[str, Mapping[str, Any]], weights: Mapping[str, np.ndarray]
+    model: keras.Model,
+    changes: Mapping[str, Mapping[str, Any]],
+    weights: Mapping[str, np.ndarray],
+    *,
+    name: str | None = None,
 ) -> keras.Model:
     """Return a new, uncompiled model wired as `model`, its layers configured anew.
 
@@ -38,14 +42,17 @@ def rebuild(
         model: Built, Sequential or Functional; it is left as it is.
         changes: For layers by path, the inputs of nested models included, what changes in the
             layer's configuration.
-        weights: Every array of the new model by the names of `read_weights`.
+        weights: Arrays of the new model by the names of `read_weights`; one that is missing is
+            as its layer initializes it.
+        name: Of the new model, by default that of the old one.
 
     Raises:
         InputError: for a model that cannot be read, or not be made from its configuration.
     """
     check_model(model)
+    config = _changed(model.get_config(), "", changes) | {"name": name or model.name}
     try:
-        new = type(model).from_config(_changed(model.get_config(), "", changes))
+        new = type(model).from_config(config)
     except TypeError as error:  # Keras' own word for what it cannot make from its configuration
         raise InputError(
             "A model is rebuilt from its configuration.",

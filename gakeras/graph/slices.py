@@ -63,6 +63,11 @@ def take(array: np.ndarray, index: Index) -> np.ndarray:
 def resized_configs(graph: Graph, channels: Channels, kept: np.ndarray) -> dict[str, dict[str, Any]]:
     """Return for each layer whose configuration names a size what changes in it.
 
+    Args:
+        graph, channels: Of a model.
+        kept: (num_units,), how many units each becomes: 0 or False where it goes, 1 or True
+            where it stays, more where others join it.
+
     The inputs of nested models are among them, by their path.
     """
     changes: dict[str, dict[str, Any]] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -182,10 +182,13 @@ def _pads(node: Node, kernel: str) -> bool:
     return node.config.get("padding", "valid") != "valid" and any(size > 1 for size in window)
 
 
-def _mixes(node: Node) -> bool:
-    """Whether the activation mixes channels; one that is not known by name is taken to."""
-    activation = node.config.get("activation", "linear")
+def mixes_channels(activation: Any) -> bool:
+    """Tell whether an activation mixes channels, as softmax does; one that is no name is taken to."""
     return not isinstance(activation, str) or activation in _MIXING_ACTIVATIONS
+
+
+def _mixes(node: Node) -> bool:
+    return mixes_channels(node.config.get("activation", "linear"))
 
 
 def _is_last(node: Node) -> bool:
