@@ -272,12 +272,19 @@ def test_a_death_is_tried_again_on_another_worker(config: Path, monkeypatch: pyt
         assert len(places) == 2 and len(set(places)) == 2, attempts
 
 
-def test_a_killed_child_costs_nothing_but_its_evaluation(slow_run: Any) -> None:
+def test_a_killed_child_costs_nothing_but_its_evaluation(
+    slow_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ranks = Path("ranks.log").absolute()
+    monkeypatch.setenv("STUB_PARENT_LOG", str(ranks))
+    monkeypatch.setenv("STUB_SECONDS", "0.5")
     job = slow_run(evaluations=30)
-    children = workers_of(job.pid)
-    assert children
-    children[0].kill()
-    out, err = job.communicate(timeout=120)
+    begun = ranks.read_text().count("\n")
+    wait_until(lambda: has_lines(ranks, begun + 1))  # an evaluation has just begun
+    rank = int(ranks.read_text().split()[-1])
+    (child,) = workers_of(rank)
+    child.kill()
+    _, err = job.communicate(timeout=120)
     assert job.returncode == 0, err
     assert len(set(finished(Path("run")))) == 30
     assert sum(record["attempt"] == 2 for record in records(Path("run"), "finished")) == 1
