@@ -17,7 +17,14 @@ from gakeras.journal import has_begun
 from gakeras.lineage import Lineage, continue_synthesis, open_synthesis, synthesis_settings, synthesize
 from gakeras.lineage.runs import SynthesisRun
 from gakeras.results import SearchResult
-from gakeras.run import RunDirectory, chosen_backend, create_run, new_run_dir, open_run
+from gakeras.run import (
+    RunDirectory,
+    check_same_settings,
+    chosen_backend,
+    create_run,
+    new_run_dir,
+    open_run,
+)
 from gakeras.searching import continue_search
 from gakeras.session import Session
 
@@ -250,19 +257,12 @@ def holds_run(run_dir: str | Path, settings: Settings) -> bool:
 
     Budget and workers may differ. Raises `InputError` where it holds another run.
     """
-    root = Path(run_dir)
-    if not has_begun(RunDirectory(root.absolute()).journal):
+    run = RunDirectory(Path(run_dir).absolute())
+    if not has_begun(run.journal):
         return False
-    own, other = (each.to_json() for each in (open_run(root).settings, settings))
+    own, other = (each.to_json() for each in (open_run(run.root).settings, settings))
     may_differ = {"workers", "max_evaluations", "max_seconds", "backend"}
-    different = sorted(name for name in own.keys() - may_differ if own[name] != other[name])
-    if different:
-        raise InputError(
-            "A run is gone on with under the settings it was started with.",
-            expected=f"those of the run in {root}",
-            received=f"others for {', '.join(different)}",
-            way_out="Use another run_dir, or `gakeras resume`, which reads them from the run.",
-        )
+    check_same_settings(run.root, own, other, may_differ)
     return True
 
 

@@ -154,19 +154,7 @@ class SearchResult:
         It is the model of the first repeat of the latest `train_best` or `train_final` of this
         result; without one, it is first trained as the settings' `final` says.
         """
-        path = Path(path)
-        if path.suffix != ".keras":
-            raise InputError(
-                "Keras saves to `.keras` files.", expected="a path ending in .keras", received=str(path)
-            )
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                "A model is saved in a directory that can be written to.",
-                expected=f"that {path.parent} is one, or can be made",
-                received=f"{path}: {error.strerror}",
-            ) from None
+        path = check_keras_path(Path(path))
         if self._model is None:
             final = self.settings.final
             self._train([("best", self.best.genome)], final.training, 1, self.run.data)
@@ -280,6 +268,23 @@ class SearchResult:
             )
             for individual in (self.leaderboard(n) if self._past.evaluated else [])
         ]
+
+
+def check_keras_path(path: Path) -> Path:
+    """Return a path that a model can be saved to, its folder made. Raises `InputError` for any other."""
+    if path.suffix != ".keras":
+        raise InputError(
+            "Keras saves to `.keras` files.", expected="a path ending in .keras", received=str(path)
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            "A model is saved in a directory that can be written to.",
+            expected=f"that {path.parent} is one, or can be made",
+            received=f"{path}: {error.strerror}",
+        ) from None
+    return path
 
 
 def _check_pair(x_name: str, x: Any, y_name: str, y: Any) -> None:

@@ -6,11 +6,12 @@ import importlib.metadata
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -190,6 +191,20 @@ def new_run_dir(name: str) -> Path:
     stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
     candidates = (Path("runs") / (stem if n == 0 else f"{stem}-{n}") for n in range(1000))
     return next(path for path in candidates if not path.exists())
+
+
+def check_same_settings(
+    root: Path, own: Mapping[str, Any], other: Mapping[str, Any], may_differ: Set[str]
+) -> None:
+    """Raise `InputError` where a run is to go on under other settings, those that may differ left out."""
+    different = sorted(name for name in own.keys() - may_differ if own[name] != other[name])
+    if different:
+        raise InputError(
+            "A run is gone on with under the settings it was started with.",
+            expected=f"those of the run in {root}",
+            received=f"others for {', '.join(different)}",
+            way_out="Use another run_dir, or `gakeras resume`, which reads them from the run.",
+        )
 
 
 def _claim(run: RunDirectory) -> None:

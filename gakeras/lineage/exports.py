@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gakeras.dispatch import Dispatcher
-from gakeras.errors import InputError, RunError
+from gakeras.errors import RunError
 from gakeras.executors import ExecutorChoice, choose_executor
 from gakeras.journal import JournalWriter
 from gakeras.lineage.family import Member
@@ -51,20 +51,3 @@ def load(path: Path) -> keras.Model:
     import keras
 
     return keras.saving.load_model(path)
-
-
-def check_keras_path(path: Path) -> Path:
-    """Return a path that a model can be saved to, its folder made. Raises `InputError` for any other."""
-    if path.suffix != ".keras":
-        raise InputError(
-            "Keras saves to `.keras` files.", expected="a path ending in .keras", received=str(path)
-        )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            "A model is saved in a directory that can be written to.",
-            expected=f"that {path.parent} is one, or can be made",
-            received=f"{path}: {error.strerror}",
-        ) from None
-    return path

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from gakeras.errors import InputError, RunError
 from gakeras.executors import ExecutorChoice
 from gakeras.journal import read_journal
-from gakeras.lineage.exports import check_keras_path, exported, load
+from gakeras.lineage.exports import exported, load
 from gakeras.lineage.family import Member
 from gakeras.lineage.records import Replay, replay
 from gakeras.lineage.runs import SynthesisRun
 from gakeras.lineage.settings import SynthesisSettings
+from gakeras.results import check_keras_path
 
 if TYPE_CHECKING:
     import keras

@@ -12,7 +12,7 @@ from gakeras.data import Arrays, assign_validation, check_arrays
 from gakeras.errors import InputError
 from gakeras.journal import has_begun
 from gakeras.lineage.settings import SynthesisSettings, synthesis_settings
-from gakeras.run import RunDirectory, begin_run, open_run
+from gakeras.run import RunDirectory, begin_run, check_same_settings, open_run
 from gakeras.seeding import derive_seed
 
 
@@ -81,14 +81,7 @@ def holds_synthesis(root: str | Path, settings: SynthesisSettings) -> bool:
         return False
     own, other = open_synthesis(run.root).plan.to_json(), settings.to_json()
     may_differ = {"workers", "generations", "backend", "ancestor", "data"}
-    different = sorted(name for name in own.keys() - may_differ if own[name] != other[name])
-    if different:
-        raise InputError(
-            "A run is gone on with under the settings it was started with.",
-            expected=f"those of the run in {root}",
-            received=f"others for {', '.join(different)}",
-            way_out="Use another run_dir, or `gakeras resume`, which reads them from the run.",
-        )
+    check_same_settings(run.root, own, other, may_differ)
     return True
 
 
