@@ -16,7 +16,7 @@ from gakeras.errors import InputError
 from gakeras.fitness.evaluation import forget_models
 from gakeras.fitness.network import compiled_model, set_statistics
 from gakeras.fitness.options import TrainingOptions
-from gakeras.graph.rebuilding import read_weights
+from gakeras.graph.rebuilding import read_weights, write_weights
 from gakeras.jobs import JobFailed
 from gakeras.seeding import derive_seed, isolated
 from gakeras.synthesis import ancestors
@@ -69,6 +69,7 @@ def _measure_ancestor(payload: Mapping[str, Any]) -> dict[str, Any]:
     if is_new:
         options = TrainingOptions(**payload["training"])
         network, losses = nursery.raise_up(network, options, "float32", seed)
+        write_weights(model, network.weights)
         temporary = path.with_name(f".{path.name}.tmp.keras")
         model.save(temporary)
         temporary.rename(path)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
 from gakeras.errors import InputError
-from gakeras.graph import Channels, kept_indices, read_graph, resized_configs, take, trace_channels
+from gakeras.graph import Channels, Graph, kept_indices, read_graph, resized_configs, take, trace_channels
 from gakeras.graph.rebuilding import read_weights, rebuild
+from gakeras.graph.slices import Index
 from gakeras.synthesis.constants import Values, constant_values, shielded, summed_kernel, touches
 
 
@@ -48,6 +50,39 @@ def compact(model: keras.Model, masks: Mapping[str, np.ndarray] | None = None) -
     graph = read_graph(model)
     channels = trace_channels(graph)
     weights = masked_weights(read_weights(model), masks or {})
+    return shrink(model, graph, channels, weights).model
+
+
+@dataclass(frozen=True, eq=False)
+class Shrunk:
+    """A smaller model, and where its numbers stood in the one it comes from.
+
+    Attributes:
+        model: New and uncompiled.
+        indices: For each array of the larger model and each axis the positions that stayed, None for all.
+    """
+
+    model: keras.Model
+    indices: Mapping[str, Index]
+
+    def take(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the parts of arrays of the larger model's shapes that the smaller one has."""
+        return {name: take(array, self.indices[name]) for name, array in arrays.items()}
+
+    def put(self, arrays: Mapping[str, np.ndarray], small: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return copies of the larger model's arrays with the smaller one's numbers at their places."""
+        filled = {name: array.copy() for name, array in arrays.items()}
+        for name, array in small.items():
+            axes = [
+                np.arange(size) if positions is None else positions
+                for size, positions in zip(filled[name].shape, self.indices[name], strict=True)
+            ]
+            filled[name][np.ix_(*axes)] = array
+        return filled
+
+
+def shrink(model: keras.Model, graph: Graph, channels: Channels, weights: Mapping[str, np.ndarray]) -> Shrunk:
+    """Return the model without the units that do nothing for these weights, as `compact` describes it."""
     values = constant_values(model, graph, channels, weights)
     kept = kept_units(channels, values, weights)
     folded = _fold_constants(channels, values, weights, kept)
@@ -58,7 +93,7 @@ def compact(model: keras.Model, masks: Mapping[str, np.ndarray] | None = None) -
         changes.setdefault(layer.layer, {}).update(_without_constraints(layer.config))
     indices = kept_indices(channels, kept)
     small = {key: take(array, indices[key]) for key, array in folded.items()}
-    return rebuild(model, changes, small)
+    return Shrunk(rebuild(model, changes, small), indices)
 
 
 def masked_weights(
