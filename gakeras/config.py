@@ -41,6 +41,8 @@ class FinalSettings:
     optimizer: Optimizer = "rmsprop"
     learning_rate: PositiveFloat | None = None
     schedule: Schedule = "constant"
+    shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    flip: bool = False
     repeats: PositiveInt = 1
     baselines: tuple[str, ...] = ()
 
@@ -48,7 +50,13 @@ class FinalSettings:
     def training(self) -> TrainingOptions:
         """The same as training options."""
         return TrainingOptions(
-            self.epochs, self.batch_size, self.optimizer, self.learning_rate, self.schedule
+            self.epochs,
+            self.batch_size,
+            self.optimizer,
+            self.learning_rate,
+            self.schedule,
+            self.shift,
+            self.flip,
         )
 
 

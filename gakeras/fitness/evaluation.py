@@ -51,7 +51,8 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
     measures: dict[str, Any] = {"parameters": cost.parameters, "flops": cost.flops, "folds": []}
     artifacts: dict[str, str] = {}
     try:
-        trainer = Trainer(compiled_model(genome, data.info, options), options.batch_size, _largest(folds))
+        model = compiled_model(genome, data.info, options)
+        trainer = Trainer(model, options.batch_size, _largest(folds), options)
         for fold in payload["folds"]:
             record: dict[str, Any] = {"fold": fold, "epochs": []}
             measures["folds"].append(record)

@@ -42,7 +42,8 @@ def train(payload: Mapping[str, Any]) -> dict[str, Any]:
     measures: dict[str, Any] = {"parameters": cost.parameters, "flops": cost.flops, "epochs": []}
     seed = derive_seed(payload["run_seed"], genome.digest, "final", payload["repeat"])
     try:
-        trainer = Trainer(compiled_model(genome, data.info, options), options.batch_size, len(data.x))
+        model = compiled_model(genome, data.info, options)
+        trainer = Trainer(model, options.batch_size, len(data.x), options)
         trainer.reset(seed)
         set_statistics(trainer.model, data.x, data.y)
         everyone = np.arange(len(data.x))

@@ -20,6 +20,9 @@ class TrainingOptions:
     filled up with examples of weight zero, so that every step has one shape. With
     `schedule="cosine"` the learning rate falls along half a cosine, epoch by epoch, over all
     `epochs`, also where only some of them are run.
+
+    Images can be varied anew in every epoch: moved by up to `shift` of their height and width,
+    and with `flip` turned left to right half of the time.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 10
@@ -27,6 +30,8 @@ class TrainingOptions:
     optimizer: Optimizer = "adam"
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     schedule: Schedule = "constant"
+    shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    flip: bool = False
 
     def rate_factor(self, epoch: int) -> float | None:
         """Return what the learning rate is multiplied with in an epoch, counted from 0; None for constant.

@@ -10,6 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from gakeras.fitness.augmentation import Augment, new_augmentation
+from gakeras.fitness.options import TrainingOptions
 from gakeras.seeding import derive_seed
 
 _TRAIN_ON_BATCH_RESETS = tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 15)
@@ -17,6 +19,8 @@ _TRAIN_ON_BATCH_RESETS = tuple(map(int, keras.__version__.split(".")[:2])) >= (3
 
 _PREDICT_VALUES = 2**20
 """Examples are predicted in batches of about so many input values, in at most 512 examples."""
+
+_AUGMENTED_AT_ONCE = 2048
 
 
 class Trainer:
@@ -33,10 +37,17 @@ class Trainer:
         max_examples: The most examples any training will have: every epoch has as many
             steps as these need, and every batch one shape, so nothing is traced or
             compiled twice.
+        variation: How images are varied in every epoch (`shift` and `flip`); None for not at all.
     """
 
-    def __init__(self, model: keras.Model, batch_size: int, max_examples: int) -> None:
-        self.model = model
+    def __init__(
+        self,
+        model: keras.Model,
+        batch_size: int,
+        max_examples: int,
+        variation: TrainingOptions | None = None,
+    ) -> None:
+        self.model, self.variation = model, variation or TrainingOptions()
         self.batch_size = min(batch_size, max_examples)
         self.num_steps = math.ceil(max_examples / self.batch_size)
         self.predict_size = max(batch_size, min(512, _PREDICT_VALUES // math.prod(model.input_shape[1:])))
@@ -70,12 +81,13 @@ class Trainer:
             self.model.optimizer.learning_rate = self._learning_rate * rate_factor
         order = np.random.default_rng(seed).permutation(indices)
         total = 0.0
+        examples = _examples(x, order, self.batch_size, new_augmentation(self.variation, x.shape[1:], seed))
         for batch, is_real in _batches(order, self.batch_size, self.num_steps):
             if not _TRAIN_ON_BATCH_RESETS:
                 self.model.reset_metrics()
             weights = is_real / is_real.mean()  # so that the loss is the mean over the real examples
             logs = self.model.train_on_batch(
-                np.asarray(x[batch]), np.asarray(y[batch]), sample_weight=weights, return_dict=True
+                next(examples), np.asarray(y[batch]), sample_weight=weights, return_dict=True
             )
             total += float(logs["loss"]) * float(is_real.sum())
         return total / len(indices)
@@ -118,3 +130,17 @@ def _batches(indices: np.ndarray, batch_size: int, num_steps: int) -> Iterator[t
     for start in range(0, len(filled), batch_size):
         if is_real[start]:
             yield filled[start : start + batch_size], is_real[start : start + batch_size]
+
+
+def _examples(
+    x: np.ndarray, order: np.ndarray, batch_size: int, augment: Augment | None
+) -> Iterator[np.ndarray]:
+    """Yield the examples of the batches, augmented in chunks of several batches."""
+    num_steps = math.ceil(len(order) / batch_size)
+    filled = np.resize(order, num_steps * batch_size)
+    chunk = batch_size * (1 if augment is None else max(1, _AUGMENTED_AT_ONCE // batch_size))
+    for start in range(0, len(filled), chunk):
+        examples = np.asarray(x[filled[start : start + chunk]])
+        if augment is not None:
+            examples = augment(examples)
+        yield from np.split(examples, range(batch_size, len(examples), batch_size))

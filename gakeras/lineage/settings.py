@@ -14,7 +14,7 @@ from gakeras.config import DataSettings, WorkerSettings, shipped_configs, shippe
 from gakeras.encoding import Genome
 from gakeras.errors import InputError
 from gakeras.fitness.options import TrainingOptions
-from gakeras.synthesis import Budget, Precision, Synthesis
+from gakeras.synthesis import Budget, Distillation, Precision, Synthesis
 from gakeras.synthesis.inheritance import Heir
 from gakeras.validation import read_values, validated
 
@@ -93,6 +93,8 @@ class SynthesisSettings:
         alpha: Whether parents weigh the same in mating, or by their validation accuracy.
         precision: What every trained offspring is rounded to.
         training: Of every offspring.
+        distillation: How much the ancestor's answers count in the training of offspring, and in
+            the last one; None for not at all.
         last: A further training of the smallest network within `max_drop`, with its mask, in
             the end; None for none.
         max_drop: How far below the ancestor's validation accuracy the best of a generation may
@@ -118,6 +120,7 @@ class SynthesisSettings:
     training: TrainingOptions = field(
         default_factory=lambda: TrainingOptions(epochs=2, learning_rate=1e-3, schedule="cosine")
     )
+    distillation: Distillation | None = None
     last: TrainingOptions | None = None
     max_drop: Annotated[float, Field(ge=0, le=1)] | None = 0.03
     target_efficiency: Annotated[float, Field(gt=1, allow_inf_nan=False)] | None = None

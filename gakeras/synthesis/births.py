@@ -25,7 +25,7 @@ from gakeras.synthesis.masks import full_masks
 from gakeras.synthesis.mating import Network
 from gakeras.synthesis.offspring import Offspring, synthesize_offspring
 from gakeras.synthesis.settings import Synthesis
-from gakeras.synthesis.storage import load_masks, load_weights, save_masks, save_weights
+from gakeras.synthesis.storage import load_masks, load_weights, save_answers, save_masks, save_weights
 from gakeras.synthesis.upbringing import Nursery, open_nursery, with_new_weights
 
 BUILDERS = {
@@ -42,6 +42,7 @@ def measure_ancestor(payload: Mapping[str, Any]) -> dict[str, Any]:
         payload: `model`, the path of a `.keras` file; `data_dir`, `folds_file`, `seed`, and
             `save_to`, where weights and masks go. With `build`, the name of a network, or
             `genome`, that one is trained from new weights as `training` says and saved as `model`.
+            With `answers`, its outputs for all training examples are written to that file.
 
     Returns:
         Measures: as of an offspring. Artifacts: `weights` and `masks`.
@@ -75,6 +76,8 @@ def _measure_ancestor(payload: Mapping[str, Any]) -> dict[str, Any]:
         temporary.rename(path)
     measures = nursery.measure(network, "float32")
     check_better_than_chance(measures, nursery.head.task.outputs)
+    if "answers" in payload:
+        save_answers(Path(payload["answers"]), nursery.answer())
     return {"measures": measures | {"losses": losses}, "artifacts": _save(network, payload["save_to"])}
 
 
@@ -99,7 +102,7 @@ def bear_offspring(payload: Mapping[str, Any]) -> dict[str, Any]:
         payload: `model`, the ancestor's path; `parents`, the fittest first, each with the paths
             `weights` and `masks`; `drawing` (`Synthesis` as JSON); `alpha`, a list or None; `heir`;
             `inherit`; `precision`; `training` (`TrainingOptions` as JSON); `seed`; `data_dir`,
-            `folds_file`; `save_to`.
+            `folds_file`; `save_to`. With `distillation` (as JSON), also the file `answers`.
 
     Returns:
         Measures: synapses drawn and dead, the loss of every epoch, validation and test scores,
@@ -113,6 +116,8 @@ def bear_offspring(payload: Mapping[str, Any]) -> dict[str, Any]:
         nursery = open_nursery(load_ancestor(Path(payload["model"])), payload)
         parents = [_load(parent) for parent in payload["parents"]]
         settings = TypeAdapter(Synthesis).validate_python(payload["drawing"])
+        if settings.strength == "gradient":
+            parents = [nursery.weighed(parent, derive_seed(seed, "strengths")) for parent in parents]
         rng = np.random.default_rng(derive_seed(seed, "drawing"))
         offspring = synthesize_offspring(
             nursery.channels, parents, settings, rng, alpha=payload["alpha"], heir=payload["heir"]

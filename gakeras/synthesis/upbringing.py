@@ -27,6 +27,8 @@ from gakeras.synthesis.masks import Masks, count_synapses
 from gakeras.synthesis.mating import Network
 from gakeras.synthesis.measures import architectural_efficiency, cluster_efficiency, sparse_bytes
 from gakeras.synthesis.precision import Precision, impose_precision
+from gakeras.synthesis.settings import Distillation
+from gakeras.synthesis.strengths import BATCH_SIZE, NUM_BATCHES, gradient_strengths
 from gakeras.synthesis.weights import hold_masks
 
 
@@ -40,6 +42,8 @@ class Nursery:
         head: Of the model, for these data.
         data: Memory-mapped.
         train, validation: Indices of the training examples that train, and that validate.
+        distillation: How much the ancestor's answers count in a training, or None.
+        answers: The file of its outputs for all training examples, where they count.
     """
 
     model: keras.Model
@@ -49,6 +53,8 @@ class Nursery:
     data: StoredData
     train: np.ndarray
     validation: np.ndarray
+    distillation: Distillation | None = None
+    answers: Path | None = None
 
     def raise_up(
         self, network: Network, options: TrainingOptions, precision: Precision, seed: int
@@ -64,12 +70,13 @@ class Nursery:
         """
         small = shrink(self.model, self.graph, self.channels, with_zeros_alive(network))
         hold_masks(small.model, small.take(network.masks))
-        self.head.compile(small.model, options)
-        trainer = Trainer(small.model, options.batch_size, len(self.train))
+        self.head.compile(small.model, options, distillation=self.distillation)
+        trainer = Trainer(small.model, options.batch_size, len(self.train), options)
+        targets = self._targets()
         losses: list[float] = []
         for epoch in range(options.epochs):
             epoch_seed, rate_factor = derive_seed(seed, "epoch", epoch), options.rate_factor(epoch)
-            loss = trainer.train_epoch(self.data.x, self.data.y, self.train, epoch_seed, rate_factor)
+            loss = trainer.train_epoch(self.data.x, targets, self.train, epoch_seed, rate_factor)
             if not math.isfinite(loss):
                 raise JobFailed(f"diverged: the loss is not finite in epoch {epoch}", {"losses": losses})
             losses.append(loss)
@@ -98,6 +105,29 @@ class Nursery:
             tested = self.head.scores(self.data.y_test, outputs, "test")
             measures |= {name: value if math.isfinite(value) else None for name, value in tested.items()}
         return measures | self._size(network.masks, model_cost(model), precision)
+
+    def weighed(self, network: Network, seed: int) -> Network:
+        """Return a network with the strengths that the loss on the training part gives its synapses."""
+        small = shrink(self.model, self.graph, self.channels, with_zeros_alive(network))
+        chosen = np.random.default_rng(seed).permutation(self.train)[: NUM_BATCHES * BATCH_SIZE]
+        with isolated(seed):
+            strengths = gradient_strengths(
+                small.model, self.head, self.data.x[chosen], self.data.y[chosen], list(network.masks)
+            )
+        zeros = {name: np.zeros(mask.shape, np.float32) for name, mask in network.masks.items()}
+        return Network(network.weights, network.masks, small.put(zeros, strengths))
+
+    def answer(self) -> np.ndarray:
+        """Return the outputs of the model as it is for all training examples, (n, outputs)."""
+        self.head.compile(self.model, TrainingOptions())
+        trainer = Trainer(self.model, 128, len(self.data.x))
+        return trainer.predict(self.data.x, np.arange(len(self.data.x)))
+
+    def _targets(self) -> np.ndarray:
+        if self.distillation is None or self.answers is None:
+            return self.data.y
+        answers = np.load(self.answers, allow_pickle=False)
+        return self.head.distilled(self.data.y, answers, self.distillation)
 
     def _size(self, masks: Masks, cost: ModelCost, precision: Precision) -> dict[str, Any]:
         return {
@@ -138,7 +168,10 @@ def open_nursery(model: keras.Model, payload: Mapping[str, Any]) -> Nursery:
     channels = trace_channels(graph)
     head = read_head(model, graph, data.info.task, data.info.input_shape)
     train, validation = fold_indices(np.load(payload["folds_file"], allow_pickle=False), 0)
-    return Nursery(model, graph, channels, head, data, train, validation)
+    lesson = payload.get("distillation")
+    distillation = None if lesson is None else Distillation(**lesson)
+    answers = None if lesson is None else Path(payload["answers"])
+    return Nursery(model, graph, channels, head, data, train, validation, distillation, answers)
 
 
 def with_new_weights(model: keras.Model, seed: int) -> keras.Model:
