@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 from gakeras.encoding import Genome, SearchSpace
 from gakeras.errors import InputError
 from gakeras.evolution import Caps, Variation
-from gakeras.fitness.options import Optimizer, Schedule, TrainingOptions
+from gakeras.fitness.options import DtypePolicy, Optimizer, Schedule, TrainingOptions
 from gakeras.validation import read_values, validated
 
 _STRICT = ConfigDict(extra="forbid")
@@ -43,6 +43,7 @@ class FinalSettings:
     schedule: Schedule = "constant"
     shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
     flip: bool = False
+    dtype_policy: DtypePolicy = "float32"
     repeats: PositiveInt = 1
     baselines: tuple[str, ...] = ()
 
@@ -57,6 +58,7 @@ class FinalSettings:
             self.schedule,
             self.shift,
             self.flip,
+            self.dtype_policy,
         )
 
 

@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 
 Optimizer = Literal["adam", "adamw", "nadam", "adamax", "rmsprop", "sgd", "adagrad", "adadelta", "lion"]
 Schedule = Literal["constant", "cosine"]
+DtypePolicy = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -23,6 +24,10 @@ class TrainingOptions:
 
     Images can be varied anew in every epoch: moved by up to `shift` of their height and width,
     and with `flip` turned left to right half of the time.
+
+    `dtype_policy` is Keras' own: with a mixed one layers compute in half precision, on float32
+    weights. The scaling of the data and the output layer stay float32. A saved model computes
+    as it was trained.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 10
@@ -32,6 +37,7 @@ class TrainingOptions:
     schedule: Schedule = "constant"
     shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
     flip: bool = False
+    dtype_policy: DtypePolicy = "float32"
 
     def rate_factor(self, epoch: int) -> float | None:
         """Return what the learning rate is multiplied with in an epoch, counted from 0; None for constant.

@@ -97,6 +97,8 @@ class SynthesisSettings:
             the last one; None for not at all.
         last: A further training of the smallest network within `max_drop`, with its mask, in
             the end; None for none.
+        last_efficiencies: Where given, a last training for each: of the largest network within
+            `max_drop` that has at least this architectural efficiency.
         max_drop: How far below the ancestor's validation accuracy the best of a generation may
             fall before the synthesis stops; None for no such end.
         target_efficiency: The architectural efficiency at which it stops; None for no such end.
@@ -122,6 +124,7 @@ class SynthesisSettings:
     )
     distillation: Distillation | None = None
     last: TrainingOptions | None = None
+    last_efficiencies: tuple[Annotated[float, Field(ge=1)], ...] | None = None
     max_drop: Annotated[float, Field(ge=0, le=1)] | None = 0.03
     target_efficiency: Annotated[float, Field(gt=1, allow_inf_nan=False)] | None = None
     validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.1

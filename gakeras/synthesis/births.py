@@ -123,10 +123,9 @@ def bear_offspring(payload: Mapping[str, Any]) -> dict[str, Any]:
             nursery.channels, parents, settings, rng, alpha=payload["alpha"], heir=payload["heir"]
         )
         network = _newborn(nursery, offspring, payload["inherit"], seed)
-        network, losses = nursery.raise_up(
-            network, TrainingOptions(**payload["training"]), payload["precision"], seed
-        )
-        measures = nursery.measure(network, payload["precision"])
+        options, precision = TrainingOptions(**payload["training"]), payload["precision"]
+        network, losses = nursery.raise_up(network, options, precision, seed)
+        measures = nursery.measure(network, precision, options.dtype_policy)
         total = sum(mask.size for mask in network.masks.values())
         drawn = {
             "synapses_drawn": offspring.num_drawn,
@@ -148,9 +147,9 @@ def train_last(payload: Mapping[str, Any]) -> dict[str, Any]:
     try:
         nursery = open_nursery(load_ancestor(Path(payload["model"])), payload)
         (parent,) = (_load(parent) for parent in payload["parents"])
-        options = TrainingOptions(**payload["training"])
-        network, losses = nursery.raise_up(parent, options, payload["precision"], payload["seed"])
-        measures = nursery.measure(network, payload["precision"]) | {"losses": losses}
+        options, precision = TrainingOptions(**payload["training"]), payload["precision"]
+        network, losses = nursery.raise_up(parent, options, precision, payload["seed"])
+        measures = nursery.measure(network, precision, options.dtype_policy) | {"losses": losses}
     finally:
         forget_models()
     return {"measures": measures, "artifacts": _save(network, payload["save_to"])}

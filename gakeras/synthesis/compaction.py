@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from gakeras.errors import InputError
+from gakeras.fitness.options import DtypePolicy
 from gakeras.graph import Channels, Graph, kept_indices, read_graph, resized_configs, take, trace_channels
 from gakeras.graph.rebuilding import read_weights, rebuild
 from gakeras.graph.slices import Index
@@ -81,8 +82,17 @@ class Shrunk:
         return filled
 
 
-def shrink(model: keras.Model, graph: Graph, channels: Channels, weights: Mapping[str, np.ndarray]) -> Shrunk:
-    """Return the model without the units that do nothing for these weights, as `compact` describes it."""
+def shrink(
+    model: keras.Model,
+    graph: Graph,
+    channels: Channels,
+    weights: Mapping[str, np.ndarray],
+    dtype_policy: DtypePolicy = "float32",
+) -> Shrunk:
+    """Return the model without the units that do nothing for these weights, as `compact` describes it.
+
+    With a mixed dtype policy it computes in half precision, but for outputs and the scaling of inputs.
+    """
     values = constant_values(model, graph, channels, weights)
     kept = kept_units(channels, values, weights)
     folded = _fold_constants(channels, values, weights, kept)
@@ -91,6 +101,9 @@ def shrink(model: keras.Model, graph: Graph, channels: Channels, weights: Mappin
         changes.setdefault(key.rpartition("/")[0], {})["use_bias"] = True
     for layer in {node.layer: node for node in graph.nodes if node.weights}.values():
         changes.setdefault(layer.layer, {}).update(_without_constraints(layer.config))
+    if dtype_policy != "float32":
+        for path in _computing_layers(graph):
+            changes.setdefault(path, {})["dtype"] = dtype_policy
     indices = kept_indices(channels, kept)
     small = {key: take(array, indices[key]) for key, array in folded.items()}
     return Shrunk(rebuild(model, changes, small), indices)
@@ -147,6 +160,12 @@ def _fold_constants(
                 bias = weights.get(key, np.zeros(step.width, np.float32))
                 folded[key] = (bias + added).astype(bias.dtype)
     return folded
+
+
+def _computing_layers(graph: Graph) -> Iterator[str]:
+    for node in graph.nodes:
+        if node.name not in graph.outputs and node.kind not in ("InputLayer", "Rescaling", "Normalization"):
+            yield node.layer
 
 
 def _without_constraints(config: Mapping[str, Any]) -> dict[str, None]:

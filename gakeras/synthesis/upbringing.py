@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from gakeras.data import StoredData, fold_indices, open_data
-from gakeras.fitness.options import TrainingOptions
+from gakeras.fitness.options import DtypePolicy, TrainingOptions
 from gakeras.fitness.trainer import Trainer
 from gakeras.graph import Channels, Graph, model_cost, read_graph, trace_channels
 from gakeras.graph.costs import ModelCost
@@ -68,7 +68,8 @@ class Nursery:
         Raises:
             JobFailed: A loss is not finite.
         """
-        small = shrink(self.model, self.graph, self.channels, with_zeros_alive(network))
+        weights = with_zeros_alive(network)
+        small = shrink(self.model, self.graph, self.channels, weights, options.dtype_policy)
         hold_masks(small.model, small.take(network.masks))
         self.head.compile(small.model, options, distillation=self.distillation)
         trainer = Trainer(small.model, options.batch_size, len(self.train), options)
@@ -83,7 +84,9 @@ class Nursery:
         trained = small.put(network.weights, read_weights(small.model))
         return Network(impose_precision(trained, precision, self.channels.kernels), network.masks), losses
 
-    def measure(self, network: Network, precision: Precision) -> dict[str, Any]:
+    def measure(
+        self, network: Network, precision: Precision, dtype_policy: DtypePolicy = "float32"
+    ) -> dict[str, Any]:
         """Return everything that a history says of one network; the test set for the report alone.
 
         What is measured is the compacted model, whose outputs are the masked one's.
@@ -92,7 +95,7 @@ class Nursery:
             JobFailed: The validation loss is not finite.
         """
         weights = masked_weights(network.weights, network.masks)
-        model = shrink(self.model, self.graph, self.channels, weights).model
+        model = shrink(self.model, self.graph, self.channels, weights, dtype_policy).model
         self.head.compile(model, TrainingOptions())
         trainer = Trainer(model, 128, len(self.validation))
         measures: dict[str, Any] = self.head.scores(
