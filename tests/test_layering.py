@@ -85,8 +85,10 @@ MAY_IMPORT_KERAS = (
     "gakeras.synthesis.births",
     "gakeras.synthesis.compaction",
     "gakeras.synthesis.constants",
+    "gakeras.synthesis.distillation",
     "gakeras.synthesis.folding",
     "gakeras.synthesis.heads",
+    "gakeras.synthesis.strengths",
     "gakeras.synthesis.upbringing",
     "gakeras.synthesis.weights",
 )

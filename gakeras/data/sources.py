@@ -1,4 +1,4 @@
-"""Where examples come from: scikit-learn's bundled sets, Keras' downloadable ones, or an .npz file."""
+"""Where examples come from: scikit-learn's bundled sets, Keras' downloadable ones, or files."""
 
 from __future__ import annotations
 
@@ -6,59 +6,16 @@ import difflib
 import importlib
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from gakeras.data.archives import read_archive
+from gakeras.data.arrays import Arrays
+from gakeras.data.stl10 import FOLDER, read_stl10
 from gakeras.errors import InputError
 
 BUNDLED = ("digits", "breast_cancer", "wine", "iris", "diabetes")  # they come with scikit-learn
 DOWNLOADED = ("mnist", "fashion_mnist", "cifar10")  # keras.datasets fetches them once and keeps them
-
-
-@dataclass(frozen=True, eq=False)
-class Arrays:
-    """Examples and their targets for training, and optionally for a test that no search looks at.
-
-    `x` is (n, columns), (n, height, width) or (n, height, width, channels); `y` is (n,),
-    (n, 1) or (n, outputs). Nothing is checked here: `check_arrays` does that.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    x_test: np.ndarray | None = None
-    y_test: np.ndarray | None = None
-
-
-def as_arrays(x: Any, y: Any, x_test: Any = None, y_test: Any = None) -> Arrays:
-    """Return what a caller passed as arrays: lists, data frames and the like become NumPy arrays.
-
-    Raises:
-        InputError: for rows of different lengths.
-
-    >>> as_arrays([[1, 2], [3, 4]], [0, 1]).x.shape
-    (2, 2)
-    """
-    return Arrays(
-        _as_array("x", x),
-        _as_array("y", y),
-        None if x_test is None else _as_array("x_test", x_test),
-        None if y_test is None else _as_array("y_test", y_test),
-    )
-
-
-def _as_array(name: str, value: Any) -> np.ndarray:
-    try:
-        return np.asarray(value)
-    except ValueError as error:
-        raise InputError(
-            "Data must be NumPy arrays, or what can become one.",
-            expected=f"{name} with rows of one length",
-            received=f"{name} of type {type(value).__name__} ({error})",
-        ) from None
 
 
 def load_source(
@@ -69,9 +26,9 @@ def load_source(
     Args:
         source: One of scikit-learn's "digits" (images of 8 x 8), "breast_cancer", "wine",
             "iris" or "diabetes" (raw columns); one of "mnist", "fashion_mnist" or "cifar10",
-            which Keras downloads; or the path of an .npz file with `x_train` and `y_train`,
-            and either both of `x_test` and `y_test` or neither. A path may contain `~` and
-            `${VARIABLE}`, and is relative to `base_dir`.
+            which Keras downloads; the path of an .npz file with `x_train` and `y_train`, and
+            either both of `x_test` and `y_test` or neither; or the path of STL-10's folder
+            `stl10_binary`. A path may contain `~` and `${VARIABLE}`, and is relative to `base_dir`.
         limit: Keep only this many training examples, the first ones; the test set stays whole.
         test_share: The part of a scikit-learn set that becomes its test set, by a split that
             is always the same and, for classes, stratified. The other sources have their own.
@@ -95,7 +52,8 @@ def load_source(
     elif source in DOWNLOADED:
         arrays = _load_downloaded(source)
     else:
-        arrays = Arrays(**read_archive(_resolve_path(source, base_dir)))
+        path = _resolve_path(source, base_dir)
+        arrays = read_stl10(path) if path.name == FOLDER else Arrays(**read_archive(path))
     return arrays if limit is None else _keep_first(arrays, limit)
 
 
@@ -135,14 +93,14 @@ def _load_downloaded(name: str) -> Arrays:
 
 
 def _resolve_path(source: str, base_dir: Path) -> Path:
-    """Expand variables and home folders; refuse what is neither a known name nor an .npz path."""
+    """Expand variables and home folders; refuse what is neither a known name nor a path of a known kind."""
     path = Path(os.path.expanduser(re.sub(r"\$\{(\w+)\}", lambda match: _variable(match[1], source), source)))
-    if path.suffix == ".npz":
+    if path.suffix == ".npz" or path.name == FOLDER:
         return base_dir / path
     if path.suffix or len(path.parts) != 1:
         raise InputError(
             "A data file must be an .npz archive.",
-            expected="a path that ends in .npz",
+            expected=f"a path that ends in .npz, or the folder {FOLDER}",
             received=f"source={source!r}",
             way_out="Write one with `numpy.savez(path, x_train=..., y_train=...)`.",
         )

@@ -95,8 +95,8 @@ def print_table(lines: dict[str, dict[str, Any]]) -> None:
         siblings = f"{shares[0]:.0f} to {shares[-1]:.0f} %" if shares else "-"
         cells = [_accuracy_at(rows, 10), _accuracy_at(rows, 25), f"{100 * rows[-1]['accuracy']:.2f}"]
         print(
-            f"| {name} | {len(rows) - 1} | {rows[-1]['efficiency']:.1f}x | {' | '.join(cells)} | {siblings} | "
-            f"{rows[-1]['cpu_seconds']:.0f} |"
+            f"| {name} | {len(rows) - 1} | {rows[-1]['efficiency']:.1f}x | {' | '.join(cells)} | {siblings} "
+            f"| {rows[-1]['cpu_seconds']:.0f} |"
         )
     print("\nTest accuracy in %, means over a generation's five networks, between generations interpolated.")
 
