@@ -47,7 +47,7 @@ def distilled_targets(
         float32, (n, 2 classes).
 
     >>> targets = distilled_targets(np.array([1]), np.array([[0.2, 0.8]]), Distillation(temperature=0.5))
-    >>> targets.round(3).tolist()
+    >>> targets.astype(float).round(3).tolist()
     [[0.0, 1.0, 0.059, 0.941]]
     """
     cooled = np.maximum(probabilities, _SMALLEST) ** (1 / distillation.temperature)
