@@ -19,11 +19,14 @@ def mate(first: Genome, second: Genome, space: SearchSpace, input_shape: Shape) 
     For parts of k and l blocks the cut points are cp1 in 1..k-1 and cp2 in 1..l-1, and the
     children are `first[:cp1] + second[cp2:]` and `second[:cp2] + first[cp1:]`, as printed.
     A part that has fewer than two blocks in either parent has no such cut point: it is not
-    crossed, and each child keeps its own parent's.
+    crossed, and each child keeps its own parent's. What makes a vector of an image goes with the
+    last block before it.
     """
     conv = cross_part(first.conv, second.conv)
     dense = cross_part(first.dense, second.dense)
-    children = (Genome(conv=conv[i], dense=dense[i]) for i in (0, 1))
+    is_crossed = min(len(first.conv), len(second.conv)) >= 2
+    heads = (second.head, first.head) if is_crossed else (first.head, second.head)
+    children = (Genome(conv=conv[i], dense=dense[i], head=heads[i]) for i in (0, 1))
     one, other = (repair(child, space, input_shape) for child in children)
     return one, other
 
