@@ -32,7 +32,8 @@ class Trainer:
     `reset` gives it fresh weights and a fresh optimizer, all derived from a seed;
     `train_epoch` derives the order of examples and the dropout from another. So what a
     training does depends on its seeds alone: neither on what the model was trained on
-    before, nor on how the training is cut into pieces.
+    before, nor on how the training is cut into pieces. That holds for models inside the model
+    too. Batch normalisation sees the examples that fill up a batch, which have no weight in the loss.
 
     Args:
         model: Compiled, with a loss and no metrics.
