@@ -9,6 +9,7 @@ from gakeras.encoding.build import build_model
 from gakeras.encoding.costs import Layer, genome_cost, trace_costs
 from gakeras.encoding.genome import Genome
 from gakeras.encoding.inception import Inception
+from gakeras.encoding.learning import Learning, LearningSpace
 from gakeras.encoding.repair import repair
 from gakeras.encoding.sample import random_block, random_genome
 from gakeras.encoding.space import SearchSpace
@@ -22,6 +23,8 @@ __all__ = [
     "GlobalPool",
     "Inception",
     "Layer",
+    "Learning",
+    "LearningSpace",
     "MaxPool",
     "SearchSpace",
     "build_model",

@@ -22,6 +22,7 @@ def repair(genome: Genome, space: SearchSpace, input_shape: Shape) -> Genome:
        so a part that had blocks keeps at least one.)
     3. Blocks beyond the cap of a part are cut off at its end. On tables the convolutional part is empty.
     4. Without convolutions there is no global pool.
+    5. The genes of learning are clipped as blocks are; those the space lacks are left to the run.
 
     Pure Python, idempotent, and nothing is dropped later when the model is built.
     """
@@ -35,4 +36,5 @@ def repair(genome: Genome, space: SearchSpace, input_shape: Shape) -> Genome:
             shape = output
     dense = [space.clip(block) for block in genome.dense[: space.max_dense_layers]]
     repaired = Genome(conv=tuple(conv), dense=tuple(dense), head=genome.head)  # type: ignore[arg-type]
-    return replace(repaired, head=space.fit_head(repaired))
+    learning = space.fit_learning(genome, images=len(input_shape) > 1)
+    return replace(repaired, head=space.fit_head(repaired), learning=learning)

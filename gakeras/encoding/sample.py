@@ -64,7 +64,8 @@ def random_genome(space: SearchSpace, input_shape: Shape, rng: random.Random) ->
         for part, cap in parts.items()
     }
     head = (GlobalPool(),) if _happens(space.global_pool, rng) else ()
-    return repair(Genome(**blocks, head=head), space, input_shape)  # type: ignore[arg-type]
+    learning = space.learning.sample(rng, images=len(input_shape) > 1)
+    return repair(Genome(**blocks, head=head, learning=(learning,)), space, input_shape)  # type: ignore[arg-type]
 
 
 def _random_rate(bounds: RateRange, rng: random.Random) -> float:

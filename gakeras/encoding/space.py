@@ -21,6 +21,7 @@ from gakeras.encoding.blocks import (
 )
 from gakeras.encoding.genome import Genome
 from gakeras.encoding.inception import Branch, ordered_branches
+from gakeras.encoding.learning import Learning, LearningSpace
 from gakeras.errors import InputError
 
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -88,6 +89,7 @@ class SearchSpace:
     inception_projection: IntRange = (10, 50)
     inception_residual: Share = 0.0
     global_pool: Share = 0.0
+    learning: LearningSpace = LearningSpace()
 
     @classmethod
     def wide(cls, **changes: Any) -> Self:
@@ -221,10 +223,18 @@ class SearchSpace:
         is_pooled = bool(genome.conv) and _allowed(bool(genome.head), self.global_pool)
         return (GlobalPool(),) if is_pooled else ()
 
+    def fit_learning(self, genome: Genome, *, images: bool) -> tuple[Learning, ...]:
+        """Return the genes of learning that a genome has in this space."""
+        fitting = self.learning.clip((*genome.learning, Learning())[0], images=images)
+        return (fitting,) if fitting.genes else ()
+
     def __contains__(self, genome: Genome) -> bool:
         """Tell whether every block lies in its ranges and every part within its cap."""
         fits = len(genome.conv) <= self.max_conv_layers and len(genome.dense) <= self.max_dense_layers
         fits = fits and genome.head == self.fit_head(genome)
+        fits = fits and genome.learning in [
+            self.fit_learning(genome, images=is_so) for is_so in (True, False)
+        ]
         return fits and all(self.clip(block) == block for block in genome.blocks)
 
 

@@ -54,7 +54,7 @@ def change_pool_size(block: MaxPool, space: SearchSpace, variation: Variation, r
 def change_dropout(block: Any, space: SearchSpace, variation: Variation, rng: random.Random) -> Any:
     """Add a Gaussian step to the dropout rate, within its range and rounded to 1 %."""
     smallest, largest = space.dense_dropout if isinstance(block, Dense) else space.conv_dropout
-    rate = round(_gaussian(block.dropout, variation.dropout_width), 2)
+    rate = round(gaussian(block.dropout, variation.dropout_width), 2)
     return replace(block, dropout=min(max(smallest, rate), largest))  # in this order -0.0 becomes 0.0
 
 
@@ -168,10 +168,11 @@ def _another(value: Any, choices: Sequence[Any], rng: random.Random) -> Any:
     return rng.choice(others) if others else value
 
 
-def _gaussian(value: float, width: float) -> float:
+def gaussian(value: float, width: float) -> float:
+    """Add a Gaussian step."""
     (changed,), *_ = tools.mutGaussian([value], mu=0.0, sigma=width, indpb=1.0)
     return float(changed)
 
 
 def _gaussian_size(value: int, width: float, bounds: tuple[int, int]) -> int:
-    return min(max(round(_gaussian(value, width)), bounds[0]), bounds[1])
+    return min(max(round(gaussian(value, width)), bounds[0]), bounds[1])

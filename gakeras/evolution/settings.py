@@ -37,7 +37,7 @@ class Caps:
 class Variation:
     """Probabilities and widths of crossover, mutation and selection (paper, sections 3.2 and 3.4).
 
-    The probabilities inside each group (`*_layer` and `change_head`; `dense_*`; `pool_*`; `conv_*`;
+    The probabilities inside each group (`*_layer` and `change_*`; `dense_*`; `pool_*`; `conv_*`;
     `inception_*`) are weights: the group's operator is drawn in proportion to them among those that apply.
     Widths are standard deviations of Gaussian steps.
     """
@@ -74,10 +74,13 @@ class Variation:
     inception_normalise: Weight = 0.5
     inception_residual: Weight = 0.5
     change_head: Weight = 0.05
+    change_learning: Weight = 0.2
 
     units_width: Width = 30.0
     filters_width: Width = 6.0
     dropout_width: Width = 0.1
+    learning_width: Width = 0.3
+    """Of the learning rate in powers of ten, of shifts and crops in tenths of the image."""
 
     @classmethod
     def paper(cls, **changes: Any) -> Self:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-Optimizer = Literal["adam", "adamw", "nadam", "adamax", "rmsprop", "sgd", "adagrad", "adadelta", "lion"]
-Schedule = Literal["constant", "cosine"]
+from gakeras.encoding import Genome
+from gakeras.encoding.learning import Optimizer, Schedule
+
+__all__ = ["Optimizer", "Schedule", "TrainingOptions", "training_of"]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -37,3 +40,22 @@ class TrainingOptions:
         if self.schedule == "constant":
             return None
         return (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+
+
+def training_of(genome: Genome, options: TrainingOptions) -> TrainingOptions:
+    """Return how a genome's network is trained: as its genes of learning say, and for the rest as the run's.
+
+    Augmentation of images is no option of training; see `Genome.learning`.
+
+    >>> genome = Genome.parse("dense #4 activation=relu\\nlearning optimizer=sgd learningrate=0.1")
+    >>> training_of(genome, TrainingOptions(epochs=3)).optimizer
+    'sgd'
+    """
+    genes = [learning.genes for learning in genome.learning]
+    own = {name: value for values in genes for name, value in values.items() if name in _OPTIONS}
+    if "optimizer" in own and "learning_rate" not in own:
+        own["learning_rate"] = None  # the run's rate belongs to its optimizer
+    return replace(options, **own)
+
+
+_OPTIONS = ("optimizer", "learning_rate", "batch_size", "schedule")
