@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from importlib import resources
 from pathlib import Path
@@ -21,7 +21,10 @@ from gakeras.validation import read_values, validated
 _STRICT = ConfigDict(extra="forbid")
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-PRESETS = ("default", "paper")
+PRESETS: dict[str, dict[str, Callable[[], SearchSpace | Variation]]] = {
+    "space": {"default": SearchSpace.wide, "paper": SearchSpace.paper, "plain": SearchSpace},
+    "variation": {"default": Variation, "paper": Variation.paper},
+}
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -42,6 +45,7 @@ class FinalSettings:
     learning_rate: PositiveFloat | None = None
     schedule: Schedule = "constant"
     shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
     flip: bool = False
     dtype_policy: DtypePolicy = "float32"
     repeats: PositiveInt = 1
@@ -57,6 +61,7 @@ class FinalSettings:
             self.learning_rate,
             self.schedule,
             self.shift,
+            self.crop,
             self.flip,
             self.dtype_policy,
         )
@@ -119,7 +124,7 @@ class Settings:
     num_folds: Annotated[int, Field(ge=2)] = 5
     max_first_failures: PositiveInt = 8
     data: DataSettings | None = None
-    space: SearchSpace = field(default_factory=SearchSpace)
+    space: SearchSpace = field(default_factory=SearchSpace.wide)
     variation: Variation = field(default_factory=Variation)
     caps: Caps = field(default_factory=lambda: Caps(max_parameters=2_000_000, max_flops=60_000_000))
     training: TrainingOptions = field(default_factory=TrainingOptions)
@@ -174,17 +179,18 @@ def settings_from(
 ) -> Settings:
     """Validate settings given as nested plain values.
 
-    `space` and `variation` may name a preset, `"paper"` or `"default"`, or be a table that
-    has a `preset` beside its own values. An unknown key is refused with the nearest known one,
+    `space` and `variation` may name a preset (`"default"`, `"paper"`, for `space` also `"plain"`), or be
+    a table that has a `preset` beside its own values. Without one it begins with `SearchSpace()`, the plain
+    space, as tables of old configs and journals do. An unknown key is refused with the nearest known one,
     or the nearest of `keywords`, the other names a caller takes.
 
     Raises:
         InputError: Every complaint in one message, each with its place and what was received.
     """
     nested = dict(values)
-    for key, cls in (("space", SearchSpace), ("variation", Variation)):
+    for key in PRESETS:
         if key in nested:
-            nested[key] = _with_preset(nested[key], key, cls)
+            nested[key] = _with_preset(nested[key], key)
     return validated(Settings, nested, origin=origin, keywords=keywords)
 
 
@@ -243,19 +249,20 @@ def _configs_dir() -> Path:
     return installed if installed.is_dir() else installed.parents[1] / "configs"
 
 
-def _with_preset(value: Any, key: str, cls: type[SearchSpace] | type[Variation]) -> Any:
+def _with_preset(value: Any, key: str) -> Any:
     table = {"preset": value} if isinstance(value, str) else value
     if not isinstance(table, Mapping):
         return value
-    preset = table.get("preset", "default")
-    if preset not in PRESETS:
+    if "preset" not in table:
+        return value
+    preset = table["preset"]
+    if preset not in PRESETS[key]:
         raise InputError(
             "A preset is a table that is ready to use, or to change.",
-            expected=f"the {key} or its preset one of {', '.join(PRESETS)}",
+            expected=f"the {key} or its preset one of {', '.join(PRESETS[key])}",
             received=f"{key} = {preset!r}",
         )
     changes = {name: item for name, item in table.items() if name != "preset"}
-    if preset == "default":
-        return changes
-    plain: dict[str, Any] = TypeAdapter(cls).dump_python(cls.paper(), mode="json")
+    chosen = PRESETS[key][preset]()
+    plain: dict[str, Any] = TypeAdapter(type(chosen)).dump_python(chosen, mode="json")
     return plain | changes

@@ -119,7 +119,7 @@ def test_a_search_needs_a_budget() -> None:
 @pytest.mark.parametrize("preset", ["paper", "default"])
 def test_a_preset_is_a_string_or_a_table(key: str, cls: type, form: str, preset: str) -> None:
     value = preset if form == "string" else {"preset": preset}
-    wanted = cls.paper() if preset == "paper" else cls()
+    wanted = cls.paper() if preset == "paper" else SearchSpace.wide() if key == "space" else cls()
     assert getattr(settings_from(BUDGET | {key: value}), key) == wanted
 
 

@@ -47,7 +47,7 @@ MAY_IMPORT = {
         "validation",
     },
     "plots": {"encoding", "errors", "evolution", "fitness", "history"},
-    "morphism": {"errors", "graph"},
+    "morphism": {"encoding", "errors", "graph"},
     "progress": set(),
     "replay": {"config", "encoding", "errors", "evolution", "fitness", "jobs", "journal"},
     "report": {"encoding", "errors", "fitness", "history", "plots"},

@@ -20,7 +20,7 @@ def new_augmentation(options: TrainingOptions, input_shape: tuple[int, ...], see
     The layers are no part of the network, so a model that is saved knows nothing of them.
 
     Args:
-        options: `shift` and `flip` are used.
+        options: `shift`, `crop` and `flip` are used.
         input_shape: Of one example, (height, width) or (height, width, channels).
         seed: The same seed and the same calls give the same images.
 
@@ -31,6 +31,16 @@ def new_augmentation(options: TrainingOptions, input_shape: tuple[int, ...], see
     >>> augment(np.ones((2, 10, 10), "uint8")).shape
     (2, 10, 10)
     """
+    if not (options.shift or options.crop or options.flip):
+        return None
+    if len(input_shape) not in (2, 3):
+        raise InputError(
+            "Only images can be varied.",
+            expected="examples of shape (height, width) or (height, width, channels)",
+            received=f"examples of shape {input_shape}, shift={options.shift}, crop={options.crop}, "
+            f"flip={options.flip}",
+            way_out="Leave shift and crop at 0, and flip at false.",
+        )
     layers: list[keras.layers.Layer] = []
     if options.shift > 0:
         layers.append(
@@ -42,17 +52,11 @@ def new_augmentation(options: TrainingOptions, input_shape: tuple[int, ...], see
                 seed=derive_seed(seed, "shift") % 2**31,
             )
         )
+    if options.crop > 0:
+        seeded = derive_seed(seed, "crop") % 2**31
+        layers.append(keras.layers.RandomZoom((-options.crop, 0.0), fill_mode="nearest", seed=seeded))
     if options.flip:
         layers.append(keras.layers.RandomFlip("horizontal", seed=derive_seed(seed, "flip") % 2**31))
-    if not layers:
-        return None
-    if len(input_shape) not in (2, 3):
-        raise InputError(
-            "Only images can be shifted and flipped.",
-            expected="examples of shape (height, width) or (height, width, channels)",
-            received=f"examples of shape {input_shape}, shift={options.shift}, flip={options.flip}",
-            way_out="Leave shift at 0 and flip at false.",
-        )
 
     def augment(images: np.ndarray) -> np.ndarray:
         changed = images.reshape(*images.shape[:3], -1)

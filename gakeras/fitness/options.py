@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-Optimizer = Literal["adam", "adamw", "nadam", "adamax", "rmsprop", "sgd", "adagrad", "adadelta", "lion"]
-Schedule = Literal["constant", "cosine"]
+from gakeras.encoding import Genome
+from gakeras.encoding.learning import Optimizer, Schedule
+
+__all__ = ["DtypePolicy", "Optimizer", "Schedule", "TrainingOptions", "training_of"]
+
 DtypePolicy = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 
 
@@ -23,7 +27,8 @@ class TrainingOptions:
     `epochs`, also where only some of them are run.
 
     Images can be varied anew in every epoch: moved by up to `shift` of their height and width,
-    and with `flip` turned left to right half of the time.
+    cropped around their middle by up to `crop` and stretched again, and with `flip` turned left
+    to right half of the time.
 
     `dtype_policy` is Keras' own: with a mixed one layers compute in half precision, on float32
     weights. The scaling of the data and the output layer stay float32. A saved model computes
@@ -36,6 +41,7 @@ class TrainingOptions:
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     schedule: Schedule = "constant"
     shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
     flip: bool = False
     dtype_policy: DtypePolicy = "float32"
 
@@ -48,3 +54,20 @@ class TrainingOptions:
         if self.schedule == "constant":
             return None
         return (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+
+
+def training_of(genome: Genome, options: TrainingOptions) -> TrainingOptions:
+    """Return how a genome's network is trained: as its genes of learning say, and for the rest as the run's.
+
+    >>> genome = Genome.parse("dense #4 activation=relu\\nlearning optimizer=sgd learningrate=0.1")
+    >>> training_of(genome, TrainingOptions(epochs=3)).optimizer
+    'sgd'
+    """
+    genes = [learning.genes for learning in genome.learning]
+    own = {name: value for values in genes for name, value in values.items() if name in _OPTIONS}
+    if "optimizer" in own and "learning_rate" not in own:
+        own["learning_rate"] = None  # the run's rate belongs to its optimizer
+    return replace(options, **own)
+
+
+_OPTIONS = ("optimizer", "learning_rate", "batch_size", "schedule", "shift", "crop", "flip")

@@ -40,9 +40,20 @@ def test_a_flip_turns_about_half_of_the_images() -> None:
     assert 5 < is_turned.sum() < 35
 
 
+def test_a_crop_stretches_the_middle_of_every_image_to_its_size() -> None:
+    columns = np.broadcast_to(np.arange(20, dtype="float32"), (30, 20, 20))[..., None]
+    augment = new_augmentation(TrainingOptions(crop=0.25), (20, 20, 1), 1)
+    assert augment is not None
+    cut = augment(np.ascontiguousarray(columns))
+    assert cut.shape == columns.shape
+    spans = cut[:, 0, -1, 0] - cut[:, 0, 0, 0]
+    assert spans.min() > 13 and spans.max() < 19.1  # from 15 to 20 of 20 columns
+    assert len(np.unique(spans.round(2))) > 10
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_images_of_an_epoch_come_from_its_seed(seed: int) -> None:
-    options = TrainingOptions(shift=0.2, flip=True)
+    options = TrainingOptions(shift=0.2, crop=0.2, flip=True)
     first, again, other = (new_augmentation(options, (10, 8, 1), s) for s in (seed, seed, seed + 2))
     assert first is not None and again is not None and other is not None
     images = first(IMAGES)
