@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "evaluations": {"config", "dispatch", "evolution", "jobs", "run"},
     "evolution": {"encoding", "errors", "jobs", "seeding"},
     "executors": {"errors", "jobs", "launcher", "workers"},
+    "exporting": {"errors", "graph", "synthesis"},
     "finals": {"dispatch", "encoding", "errors", "fitness", "jobs", "journal", "session"},
     "fitness": {"data", "encoding", "errors", "jobs", "seeding"},
     "graph": {"errors"},
@@ -71,6 +72,9 @@ MAY_IMPORT = {
 MAY_IMPORT_KERAS = (
     "gakeras.data.sources",
     "gakeras.encoding",
+    "gakeras.exporting.comparison",
+    "gakeras.exporting.conversion",
+    "gakeras.exporting.runtimes",
     "gakeras.fitness",
     "gakeras.graph.grafting",
     "gakeras.graph.rebuilding",
