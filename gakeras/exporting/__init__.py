@@ -4,10 +4,11 @@
     predict = open_runtime("small.tflite")           # a function from examples to outputs
     print(compare_models({"ancestor": big, "descendant": small}, x))
 
-Only `conversion`, `runtimes` and `comparison` know Keras; the libraries of a format are
-imported where it is used.
+Keras and the libraries of a format are imported where they are used. `work` is the job that
+a run sends to a worker, `card` what is written beside a model.
 """
 
+from gakeras.exporting.card import card_path, model_card
 from gakeras.exporting.comparison import ComparedModel, Comparison, compare_models
 from gakeras.exporting.conversion import export_model
 from gakeras.exporting.formats import SUFFIXES, Format, choose_format, missing_modules
@@ -20,9 +21,11 @@ __all__ = [
     "Comparison",
     "Format",
     "Timing",
+    "card_path",
     "choose_format",
     "compare_models",
     "export_model",
     "missing_modules",
+    "model_card",
     "open_runtime",
 ]

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from gakeras.errors import InputError
@@ -19,6 +18,9 @@ from gakeras.exporting.runtimes import open_runtime
 from gakeras.exporting.timing import Timing, summarise, time_side_by_side
 from gakeras.graph import model_cost
 from gakeras.synthesis.measures import sparse_bytes
+
+if TYPE_CHECKING:
+    import keras
 
 _NUM_COMPARED = 256
 
@@ -115,6 +117,7 @@ def compare_models(
         InputError: No models; they take different inputs, which are not the examples'; a format that cannot
             be written.
 
+    >>> import keras
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
     >>> compared = compare_models({"a": model}, np.ones((2, 4)), formats=["keras"], rounds=1)
     >>> compared.models[0].multiply_accumulates
@@ -179,6 +182,8 @@ def _checked_examples(models: Mapping[str, keras.Model], examples: np.ndarray) -
 
 
 def _possible_formats() -> list[Format]:
+    import keras
+
     if keras.backend.backend() != "tensorflow":
         return ["keras"]
     return [format for format in SUFFIXES if not missing_modules(format)]
@@ -194,6 +199,8 @@ def _write_all(
 
 
 def _cost(model: keras.Model) -> tuple[int, int, int]:
+    import keras
+
     cost = model_cost(model)
     arrays = {weight.path: keras.ops.convert_to_numpy(weight.value) for weight in model.weights}
     kernels = {path: array != 0 for path, array in arrays.items() if array.ndim > 1}

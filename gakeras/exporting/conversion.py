@@ -7,12 +7,15 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from gakeras.errors import InputError
 from gakeras.exporting.formats import Format, check_installed, choose_format
+
+if TYPE_CHECKING:
+    import keras
 
 NUM_REPRESENTATIVE = 200
 
@@ -41,7 +44,7 @@ def export_model(
         InputError: The format cannot be written here, or does not suit the path; there is no example
             for int8; the model has several inputs; the folder holds something else.
 
-    >>> import tempfile
+    >>> import keras, tempfile
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     export_model(model, folder + "/model.keras").name
@@ -50,7 +53,7 @@ def export_model(
     chosen, path = choose_format(path, format), Path(path)
     check_export(chosen, examples)
     _check_model(model, chosen)
-    _check_place(path)
+    check_place(path)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
         whole = Path(folder) / path.name
         _write(model, whole, chosen, examples)
@@ -60,6 +63,8 @@ def export_model(
 
 def check_export(format: Format, examples: np.ndarray | None) -> None:
     """Raise `InputError` where a format cannot be written under this backend, or without these examples."""
+    import keras
+
     check_installed(format)
     if format != "keras" and keras.backend.backend() != "tensorflow":
         raise InputError(
@@ -94,7 +99,8 @@ def _check_model(model: keras.Model, format: Format) -> None:
         )
 
 
-def _check_place(path: Path) -> None:
+def check_place(path: Path) -> None:
+    """Make the folders on the way to a file. Raises `InputError` where none can be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -126,6 +132,8 @@ def _write(model: keras.Model, path: Path, format: Format, examples: np.ndarray 
 
 
 def _export(model: keras.Model, path: Path, format: str, batch_size: int | None) -> None:
+    import keras
+
     (tensor,) = model.inputs
     signature = [keras.InputSpec(shape=(batch_size, *tensor.shape[1:]), dtype=tensor.dtype)]
     model.export(path, format=format, verbose=False, input_signature=signature)
