@@ -9,6 +9,7 @@ KINDS: dict[str, str] = {
     "bear_offspring": "gakeras.synthesis.births:bear_offspring",
     "train_last": "gakeras.synthesis.births:train_last",
     "export": "gakeras.synthesis.exporting:export_network",
+    "convert": "gakeras.exporting.work:convert",
 }
 """Each function takes a job's payload and returns `{"measures": ..., "artifacts": ...}`."""
 

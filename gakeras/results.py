@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from gakeras.cards import search_sections
 from gakeras.config import Settings, training_options
 from gakeras.data import arrays_digest, as_arrays, check_arrays, open_data, store_arrays
 from gakeras.dispatch import Dispatcher
@@ -18,6 +19,7 @@ from gakeras.errors import InputError, RunError
 from gakeras.evolution import Individual
 from gakeras.evolution.hall_of_fame import hall_of_fame
 from gakeras.executors import ExecutorChoice, choose_executor
+from gakeras.exports import check_export_path, export_from_run
 from gakeras.finals import FinalTraining, TrainingSummary, find_done, summarise, train_all
 from gakeras.fitness.objectives import fold_losses, fold_metrics, spread
 from gakeras.fitness.options import TrainingOptions
@@ -155,11 +157,46 @@ class SearchResult:
         result; without one, it is first trained as the settings' `final` says.
         """
         path = check_keras_path(Path(path))
+        return Path(shutil.copyfile(self._trained_model(), path))
+
+    def export(self, path: str | Path, *, format: str | None = None) -> Path:
+        """Write the model that `save` saves for another runtime, and a model card beside it.
+
+        A worker converts it under TensorFlow, whatever backend the search has used, opens the file by its
+        own runtime where that is installed, and compares the outputs on training examples; the card,
+        `model.tflite.md` beside `model.tflite`, has the difference. Int8 is calibrated on them.
+
+        Args:
+            path: `.keras`, `.tflite` or `.onnx`, or the path of a new folder for a SavedModel.
+            format: One of `gakeras.exporting.Format`; by default what the suffix says.
+
+        Returns:
+            The path.
+
+        Raises:
+            InputError: The path or the format cannot be written; nothing was trained.
+            RunError: The conversion failed.
+        """
+        target, chosen = check_export_path(path, format)
+        model = self._trained_model()
+        training = next(
+            record
+            for record in reversed(self._past.trainings)
+            if record["result"]["artifacts"].get("model") == str(model)
+        )
+        sections = search_sections(self.run, self.best, training)
+        workers = self.settings.workers
+        choice = self._executor if self._executor is not None else workers.executor
+        return export_from_run(
+            model, target, chosen, sections, run=self.run, workers=workers, executor=choice
+        )
+
+    def _trained_model(self) -> Path:
         if self._model is None:
             final = self.settings.final
             self._train([("best", self.best.genome)], final.training, 1, self.run.data)
         assert self._model is not None
-        return Path(shutil.copyfile(self._model, path))
+        return self._model
 
     def _train(
         self,

@@ -23,8 +23,9 @@ MAY_IMPORT = {
     },
     "cli": {
         "__init__", "api", "config", "data", "errors", "executors", "finals", "fitness", "launcher",
-        "lineage", "report", "results", "run", "session", "validation",
+        "exporting", "lineage", "report", "results", "run", "session", "validation",
     },
+    "cards": {"evolution", "exporting", "exports", "fitness", "journal", "run"},
     "config": {"encoding", "errors", "evolution", "fitness", "validation"},
     "data": {"errors", "seeding"},
     "dispatch": {"errors", "executors", "jobs", "workers"},
@@ -33,6 +34,10 @@ MAY_IMPORT = {
     "evaluations": {"config", "dispatch", "evolution", "jobs", "run"},
     "evolution": {"encoding", "errors", "jobs", "seeding"},
     "executors": {"errors", "jobs", "launcher", "workers"},
+    "exporting": {"data", "errors", "fitness", "graph", "synthesis"},
+    "exports": {
+        "config", "dispatch", "errors", "executors", "exporting", "jobs", "run", "supervision",
+    },
     "finals": {"dispatch", "encoding", "errors", "fitness", "jobs", "journal", "session"},
     "fitness": {"data", "encoding", "errors", "jobs", "seeding"},
     "graph": {"errors"},
@@ -42,9 +47,9 @@ MAY_IMPORT = {
     "kinds": {"fitness"},
     "launcher": set(),
     "lineage": {
-        "config", "data", "dispatch", "encoding", "errors", "executors", "fitness", "graph", "jobs",
-        "journal", "progress", "results", "run", "seeding", "session", "supervision", "synthesis",
-        "validation",
+        "config", "data", "dispatch", "encoding", "errors", "executors", "exporting", "exports", "fitness",
+        "graph", "jobs", "journal", "progress", "results", "run", "seeding", "session", "supervision",
+        "synthesis", "validation",
     },
     "plots": {"encoding", "errors", "evolution", "fitness", "history"},
     "morphism": {"encoding", "errors", "graph"},
@@ -52,8 +57,8 @@ MAY_IMPORT = {
     "replay": {"config", "encoding", "errors", "evolution", "fitness", "jobs", "journal"},
     "report": {"encoding", "errors", "fitness", "history", "plots"},
     "results": {
-        "config", "data", "dispatch", "encoding", "errors", "evolution", "executors", "finals", "fitness",
-        "journal", "progress", "replay", "run", "session", "supervision",
+        "cards", "config", "data", "dispatch", "encoding", "errors", "evolution", "executors", "exports",
+        "finals", "fitness", "journal", "progress", "replay", "run", "session", "supervision",
     },
     "run": {"config", "data", "errors", "journal", "seeding"},
     "searching": {
@@ -71,6 +76,10 @@ MAY_IMPORT = {
 MAY_IMPORT_KERAS = (
     "gakeras.data.sources",
     "gakeras.encoding",
+    "gakeras.exporting.comparison",
+    "gakeras.exporting.conversion",
+    "gakeras.exporting.runtimes",
+    "gakeras.exporting.work",
     "gakeras.fitness",
     "gakeras.graph.grafting",
     "gakeras.graph.rebuilding",

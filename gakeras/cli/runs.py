@@ -1,11 +1,10 @@
-"""`gakeras resume`, `show` and `export`: what can be done with a run of any kind."""
+"""`gakeras resume` and `show`: what can be done with a run of any kind."""
 
 from __future__ import annotations
 
 import json
 import statistics
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -98,28 +97,6 @@ def show(
     console.print(repr(result), markup=False, highlight=False)
     if result.statuses.get("ok"):
         console.print(_leaderboard(result, top))
-
-
-@app.command()
-def export(
-    run_dir: RunDirArgument,
-    file: Annotated[Path, typer.Argument(metavar="FILE.keras", help="Where to write the model.")],
-    progress: ProgressOption = True,
-) -> None:
-    """Write the best network as a plain .keras file, trained as the run's settings say, or compacted.
-
-    Example: gakeras export runs/mnist mnist.keras
-    """
-    from gakeras.lineage import Lineage, open_synthesis
-    from gakeras.results import SearchResult
-    from gakeras.run import open_run
-
-    run = open_run(run_dir)
-    if run.kind == "synthesis":
-        path = Lineage(open_synthesis(run_dir)).save(file)
-    else:
-        path = SearchResult(run, progress=progress).save(file)
-    console.print(f"wrote {path}", highlight=False)
 
 
 def _leaderboard(result: SearchResult, top: int) -> Table:

@@ -108,6 +108,7 @@ def test_show_and_export_take_the_run_of_a_synthesis(gakeras: Gakeras, folder: P
     assert said["best"] == 4 and [row["synapses"] for row in said["history"]][:2] == [10_000, 5_000]
     code, out, _ = gakeras("export", "run", "small.keras")
     assert code == 0 and json.loads((folder / "small.keras").read_text())["synapses"] == 625
+    assert "synapses before compaction: 625" in (folder / "small.keras.md").read_text()
 
 
 @pytest.mark.parametrize(
