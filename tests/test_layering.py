@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "evolution": {"encoding", "errors", "jobs", "seeding"},
     "executors": {"errors", "jobs", "launcher", "workers"},
     "finals": {"dispatch", "encoding", "errors", "fitness", "jobs", "journal", "session"},
-    "fitness": {"data", "encoding", "errors", "jobs", "seeding"},
+    "fitness": {"data", "encoding", "errors", "graph", "jobs", "seeding"},
     "graph": {"errors"},
     "history": {"config", "encoding", "errors", "evolution", "jobs", "journal", "replay"},
     "jobs": set(),
@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "launcher": set(),
     "lineage": {
         "config", "data", "dispatch", "encoding", "errors", "executors", "fitness", "graph", "jobs",
-        "journal", "progress", "results", "run", "seeding", "session", "supervision", "synthesis",
+        "journal", "progress", "results", "rounds", "run", "seeding", "session", "supervision", "synthesis",
         "validation",
     },
     "plots": {"encoding", "errors", "evolution", "fitness", "history"},
@@ -55,6 +55,7 @@ MAY_IMPORT = {
         "config", "data", "dispatch", "encoding", "errors", "evolution", "executors", "finals", "fitness",
         "journal", "progress", "replay", "run", "session", "supervision",
     },
+    "rounds": set(),
     "run": {"config", "data", "errors", "journal", "seeding"},
     "searching": {
         "config", "dispatch", "encoding", "evaluations", "evolution", "executors", "fitness", "journal",
@@ -86,7 +87,6 @@ MAY_IMPORT_KERAS = (
     "gakeras.synthesis.compaction",
     "gakeras.synthesis.constants",
     "gakeras.synthesis.folding",
-    "gakeras.synthesis.heads",
     "gakeras.synthesis.upbringing",
     "gakeras.synthesis.weights",
 )
