@@ -22,6 +22,7 @@ _STRICT = ConfigDict(extra="forbid")
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PRESETS = ("default", "paper")
+_COMMANDS = {"synthesis": "synthesize", "growth": "grow"}
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -201,7 +202,7 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> Settings:
             "A config says what it is for.",
             expected="the config of a search",
             received=f"{path}, kind = {kind!r}",
-            way_out=f"Use `gakeras synthesize {path}`." if kind == "synthesis" else "",
+            way_out=f"Use `gakeras {_COMMANDS[kind]} {path}`." if kind in _COMMANDS else "",
         )
     return settings_from(values, origin=str(path))
 
@@ -213,7 +214,7 @@ def find_config(name: str) -> Path:
 
 
 def shipped_configs(kind: str | None = "search") -> dict[str, Path]:
-    """Return the configs that come with gakeras by name: of a search, of a `"synthesis"`, or all (None)."""
+    """Return the configs that come with gakeras by name: of a search, of another kind, or all (None)."""
     paths = {path.stem: path for path in _configs_dir().glob("*.toml") if path.stem != "networks"}
     kinds = {
         name: tomllib.loads(path.read_text("utf-8")).get("kind", "search") for name, path in paths.items()

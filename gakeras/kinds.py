@@ -8,6 +8,8 @@ KINDS: dict[str, str] = {
     "measure_ancestor": "gakeras.synthesis.births:measure_ancestor",
     "bear_offspring": "gakeras.synthesis.births:bear_offspring",
     "train_last": "gakeras.synthesis.births:train_last",
+    "train_member": "gakeras.growth.training:train_member",
+    "join_ensemble": "gakeras.growth.joining:join_ensemble",
     "export": "gakeras.synthesis.exporting:export_network",
 }
 """Each function takes a job's payload and returns `{"measures": ..., "artifacts": ...}`."""

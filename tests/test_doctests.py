@@ -16,6 +16,7 @@ LIGHT = (
     "gakeras.errors",
     "gakeras.evolution",
     "gakeras.graph",
+    "gakeras.growth",
     "gakeras.morphism",
     "gakeras.seeding",
     "gakeras.synthesis",

@@ -15,14 +15,16 @@ CHECKOUT = Path(__file__).parents[1]
 PACKAGE = CHECKOUT / "gakeras"
 
 MAY_IMPORT = {
-    "__init__": {"executors", "launcher", "api", "data", "encoding", "errors", "lineage", "results"},
+    "__init__": {
+        "executors", "launcher", "api", "data", "encoding", "errors", "growth", "lineage", "results",
+    },
     "__main__": {"cli"},
     "api": {
-        "config", "data", "encoding", "errors", "executors", "journal", "lineage", "results", "run",
-        "searching", "session",
+        "config", "data", "encoding", "errors", "executors", "growth", "journal", "lineage", "results",
+        "run", "searching", "session",
     },
     "cli": {
-        "__init__", "api", "config", "data", "errors", "executors", "finals", "fitness", "launcher",
+        "__init__", "api", "config", "data", "errors", "executors", "finals", "fitness", "growth", "launcher",
         "lineage", "report", "results", "run", "session", "validation",
     },
     "config": {"encoding", "errors", "evolution", "fitness", "validation"},
@@ -36,6 +38,11 @@ MAY_IMPORT = {
     "finals": {"dispatch", "encoding", "errors", "fitness", "jobs", "journal", "session"},
     "fitness": {"data", "encoding", "errors", "graph", "jobs", "seeding"},
     "graph": {"errors"},
+    "growth": {
+        "config", "data", "dispatch", "encoding", "errors", "executors", "fitness", "graph", "jobs",
+        "journal", "morphism", "progress", "results", "rounds", "run", "seeding", "session", "supervision",
+        "validation",
+    },
     "history": {"config", "encoding", "errors", "evolution", "jobs", "journal", "replay"},
     "jobs": set(),
     "journal": {"errors"},
@@ -75,6 +82,10 @@ MAY_IMPORT_KERAS = (
     "gakeras.fitness",
     "gakeras.graph.grafting",
     "gakeras.graph.rebuilding",
+    "gakeras.growth.ensembles",
+    "gakeras.growth.joining",
+    "gakeras.growth.mutating",
+    "gakeras.growth.training",
     "gakeras.lineage.exports",
     "gakeras.morphism.ensembles",
     "gakeras.morphism.deepening",

@@ -52,6 +52,7 @@ WorkersOption = Annotated[int | None, typer.Option(help="Networks trained at the
 EvaluationsOption = Annotated[int | None, typer.Option(help="Budget of a whole search, in evaluations.")]
 SecondsOption = Annotated[float | None, typer.Option(help="Budget of a whole search, in seconds.")]
 GenerationsOption = Annotated[int | None, typer.Option(help="Generations of a whole synthesis, at the most.")]
+IterationsOption = Annotated[int | None, typer.Option(help="K, iterations of a whole growth.")]
 SeedOption = Annotated[int | None, typer.Option(help="Seed of the run.")]
 LimitOption = Annotated[
     str | None,

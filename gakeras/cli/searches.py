@@ -80,7 +80,7 @@ def search(
             session=session,
             progress=progress,
         )
-        assert not isinstance(resumed, api.Lineage), "a search was found to be there"
+        assert not isinstance(resumed, api.Lineage | api.Growth), "a search was found to be there"
         finish_search(resumed, session)
         return
     data = settings.data or DataSettings()

@@ -185,10 +185,11 @@ def load_synthesis(path: Path, overrides: Iterable[str] = ()) -> SynthesisSettin
     values = read_values(path, overrides, expected=expected)
     kind = values.pop("kind", "search")
     if kind != "synthesis":
+        command = {"search": "search", "growth": "grow"}.get(kind)
         raise InputError(
             "A config says what it is for.",
             expected='a config with kind = "synthesis"',
             received=f"{path}, kind = {kind!r}",
-            way_out=f"Use `gakeras search {path}`, or one of {shipped}." if kind == "search" else "",
+            way_out=f"Use `gakeras {command} {path}`, or one of {shipped}." if command else "",
         )
     return synthesis_settings(values, origin=str(path))
