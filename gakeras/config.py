@@ -27,10 +27,15 @@ _COMMANDS = {"synthesis": "synthesize", "growth": "grow"}
 
 @dataclass(frozen=True, config=_STRICT)
 class DataSettings:
-    """Where the data come from: the name of a set, or the path of an `.npz` (see `gakeras.load_source`)."""
+    """Where the data come from: the name of a set, or the path of an `.npz` (see `gakeras.load_source`).
+
+    With an `image_size` (height, width) it is a folder of images of 3 or 1 `channels`.
+    """
 
     source: str = "digits"
     limit: PositiveInt | None = None
+    image_size: tuple[PositiveInt, PositiveInt] | None = None
+    channels: Literal[1, 3] = 3
 
 
 @dataclass(frozen=True, config=_STRICT)

@@ -77,6 +77,7 @@ MAY_IMPORT = {
 }  # fmt: skip
 
 MAY_IMPORT_KERAS = (
+    "gakeras.data.folders",
     "gakeras.data.sources",
     "gakeras.encoding",
     "gakeras.fitness",

@@ -24,6 +24,7 @@ from gakeras.cli.options import (
     app,
     begin_session,
     console,
+    load_named,
 )
 from gakeras.errors import InputError, Unfinished
 
@@ -157,8 +158,6 @@ def _start(target: str, settings: GrowthSettings, base_dir: Path) -> StartNetwor
 
 
 def _arrays(settings: GrowthSettings, base_dir: Path, overrides: list[str]) -> Arrays:
-    from gakeras.data import load_source
-
     if settings.data is None:
         raise InputError(
             "Members are trained.",
@@ -166,6 +165,4 @@ def _arrays(settings: GrowthSettings, base_dir: Path, overrides: list[str]) -> A
             received="none",
             way_out="Name them, for example by `--set data.source=mnist`.",
         )
-    is_typed = any(override.partition("=")[0].strip() == "data.source" for override in overrides)
-    source, limit = settings.data.source, settings.data.limit
-    return load_source(source, limit=limit, base_dir=Path() if is_typed else base_dir)
+    return load_named(settings.data, overrides, base_dir)

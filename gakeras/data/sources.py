@@ -1,4 +1,4 @@
-"""Where examples come from: scikit-learn's bundled sets, Keras' downloadable ones, or an .npz file."""
+"""Where examples come from: scikit-learn's sets, Keras' downloadable ones, an .npz file, or image folders."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from gakeras.data.archives import read_archive
+from gakeras.data.folders import read_folder
+from gakeras.data.streams import is_stream, read_stream
 from gakeras.errors import InputError
 
 BUNDLED = ("digits", "breast_cancer", "wine", "iris", "diabetes")  # they come with scikit-learn
@@ -33,21 +35,42 @@ class Arrays:
     y_test: np.ndarray | None = None
 
 
-def as_arrays(x: Any, y: Any, x_test: Any = None, y_test: Any = None) -> Arrays:
+def as_arrays(x: Any, y: Any = None, x_test: Any = None, y_test: Any = None) -> Arrays:
     """Return what a caller passed as arrays: lists, data frames and the like become NumPy arrays.
 
+    A `tf.data.Dataset` or a `keras.utils.PyDataset` of batches (examples, targets) may stand for x
+    and y, or for x_test and y_test; it is read once, to disk (`gakeras.data.streams`).
+
     Raises:
-        InputError: for rows of different lengths.
+        InputError: for rows of different lengths, targets beside a stream, and a stream that
+            cannot be read.
 
     >>> as_arrays([[1, 2], [3, 4]], [0, 1]).x.shape
     (2, 2)
     """
-    return Arrays(
-        _as_array("x", x),
-        _as_array("y", y),
-        None if x_test is None else _as_array("x_test", x_test),
-        None if y_test is None else _as_array("y_test", y_test),
-    )
+    train = _as_pair("x", x, "y", y)
+    return Arrays(*train, *(_as_pair("x_test", x_test, "y_test", y_test)))
+
+
+def _as_pair(x_name: str, x: Any, y_name: str, y: Any) -> tuple[Any, Any]:
+    if not is_stream(x):
+        if x is not None and y is None and not x_name.endswith("_test"):
+            raise InputError(
+                "Examples and targets come together.",
+                expected=f"both of {x_name} and {y_name}, or a stream of both",
+                received=f"{y_name}=None",
+            )
+        return tuple(  # type: ignore[return-value]
+            None if value is None and name.endswith("_test") else _as_array(name, value)
+            for name, value in ((x_name, x), (y_name, y))
+        )
+    if y is not None:
+        raise InputError(
+            "A stream has its targets with it.",
+            expected=f"{x_name} of batches (examples, targets), and no {y_name}",
+            received=f"{x_name} of type {type(x).__name__}, {y_name} of type {type(y).__name__}",
+        )
+    return read_stream(x, x_name)
 
 
 def _as_array(name: str, value: Any) -> np.ndarray:
@@ -62,7 +85,13 @@ def _as_array(name: str, value: Any) -> np.ndarray:
 
 
 def load_source(
-    source: str, *, limit: int | None = None, test_share: float = 0.25, base_dir: Path = Path(".")
+    source: str,
+    *,
+    limit: int | None = None,
+    test_share: float = 0.25,
+    base_dir: Path = Path("."),
+    image_size: tuple[int, int] | None = None,
+    channels: int = 3,
 ) -> Arrays:
     """Load the arrays that `source` names, in their own dtype and always in the same order.
 
@@ -70,12 +99,16 @@ def load_source(
         source: One of scikit-learn's "digits" (images of 8 x 8), "breast_cancer", "wine",
             "iris" or "diabetes" (raw columns); one of "mnist", "fashion_mnist" or "cifar10",
             which Keras downloads; or the path of an .npz file with `x_train` and `y_train`,
-            and either both of `x_test` and `y_test` or neither. A path may contain `~` and
-            `${VARIABLE}`, and is relative to `base_dir`.
+            and either both of `x_test` and `y_test` or neither; or, with an `image_size`, a folder
+            with a folder of images for each class, or with two such folders, `train` and `test`
+            (`gakeras.data.folders`). A path may contain `~` and `${VARIABLE}`, and is relative to
+            `base_dir`.
         limit: Keep only this many training examples, the first ones; the test set stays whole.
         test_share: The part of a scikit-learn set that becomes its test set, by a split that
             is always the same and, for classes, stratified. The other sources have their own.
         base_dir: Where a relative path starts, for example the folder of a config file.
+        image_size, channels: Height and width that the images of folders are resized to, and 3 for
+            colours or 1 for grey.
 
     Raises:
         InputError: for an unknown name, an unset variable, a file that is missing or holds
@@ -90,6 +123,8 @@ def load_source(
             expected="0 < test_share < 1",
             received=f"test_share={test_share}",
         )
+    if image_size is not None:
+        return _load_folders(_expanded(source), base_dir, image_size, channels, limit)
     if source in BUNDLED:
         arrays = _load_bundled(source, test_share)
     elif source in DOWNLOADED:
@@ -134,9 +169,26 @@ def _load_downloaded(name: str) -> Arrays:
     return Arrays(x, y.reshape(-1), x_test, y_test.reshape(-1))  # cifar10's labels are (n, 1)
 
 
+def _load_folders(
+    path: Path, base_dir: Path, image_size: tuple[int, int], channels: int, limit: int | None
+) -> Arrays:
+    root = base_dir / path
+    train, test = root / "train", root / "test"
+    if not train.is_dir():
+        return Arrays(*read_folder(root, image_size, channels, limit))
+    tested = read_folder(test, image_size, channels) if test.is_dir() else (None, None)
+    return Arrays(*read_folder(train, image_size, channels, limit), *tested)
+
+
+def _expanded(source: str) -> Path:
+    """Return a path with variables and home folders expanded."""
+    text = re.sub(r"\$\{(\w+)\}", lambda match: _variable(match[1], source), source)
+    return Path(os.path.expanduser(text))
+
+
 def _resolve_path(source: str, base_dir: Path) -> Path:
     """Expand variables and home folders; refuse what is neither a known name nor an .npz path."""
-    path = Path(os.path.expanduser(re.sub(r"\$\{(\w+)\}", lambda match: _variable(match[1], source), source)))
+    path = _expanded(source)
     if path.suffix == ".npz":
         return base_dir / path
     if path.suffix or len(path.parts) != 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from gakeras.growth.settings import EnsembleSettings, GrowthSettings
 from gakeras.growth.work import ensemble_job
 from gakeras.journal import JournalWriter
 from gakeras.morphism.selection import cross_entropy, select_ensemble
+from gakeras.run import RunDirectory
 from gakeras.supervision import child_options
 
 if TYPE_CHECKING:
@@ -58,12 +59,14 @@ class Ensemble:
         )
 
 
-def choose_ensemble(members: Sequence[Member], run: GrowthRun, wanted: EnsembleSettings) -> Ensemble:
-    """Return the ensemble of members, from the outputs that they left on disk."""
+def choose_ensemble(
+    members: Sequence[Member], outputs: Callable[[int], Path], run: RunDirectory, wanted: EnsembleSettings
+) -> Ensemble:
+    """Return the ensemble of members, from what they said of a run's data, in the files of `outputs`."""
     data = open_data(run.data)
     _, validation = fold_indices(np.load(run.folds, allow_pickle=False), 0)
     labels = class_labels(data.y, data.info.task)[validation]
-    said = [_outputs(run, member, "val") for member in members]
+    said = [_outputs(outputs(member.number), "val") for member in members]
     shares = np.full(len(members), 1 / len(members))
     if wanted.method == "greedy":
         shares = select_ensemble(said, labels, cross_entropy, size=wanted.size)
@@ -71,7 +74,7 @@ def choose_ensemble(members: Sequence[Member], run: GrowthRun, wanted: EnsembleS
     loss, accuracy = _scores(labels, said, shares)
     test: tuple[float, float] | tuple[None, None] = (None, None)
     if data.y_test is not None:
-        tested = [_outputs(run, members[i], "test") for i in chosen]
+        tested = [_outputs(outputs(members[i].number), "test") for i in chosen]
         test = _scores(class_labels(data.y_test, data.info.task), tested, shares[chosen])
     return Ensemble(
         tuple(members[i].number for i in chosen),
@@ -119,9 +122,9 @@ def load(path: Path) -> keras.Model:
     return keras.saving.load_model(path)
 
 
-def _outputs(run: GrowthRun, member: Member, part: str) -> np.ndarray:
+def _outputs(path: Path, part: str) -> np.ndarray:
     """Return the probabilities of all classes that a member gave; of two, one output is the second's."""
-    with np.load(run.outputs(member.number), allow_pickle=False) as arrays:
+    with np.load(path, allow_pickle=False) as arrays:
         outputs: np.ndarray = arrays[part]
     return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 

@@ -163,7 +163,8 @@ class Growth:
                 members = survivors(population, self.settings)
             case "snapshots":
                 members = list(population.members.values())
-        return choose_ensemble(ranked(members, population, self.settings), self.run, wanted)
+        best_first = ranked(members, population, self.settings)
+        return choose_ensemble(best_first, self.run.outputs, self.run, wanted)
 
     def model(self, number: int | None = None) -> keras.Model:
         """Return a network as it was after a training, by default the best one, in this process."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from gakeras.data import Arrays, assign_validation, check_arrays
 from gakeras.encoding import Genome, genome_cost
 from gakeras.errors import InputError
@@ -38,7 +40,13 @@ class GrowthRun(RunDirectory):
         return self.networks / f"{number:04d}" / "outputs.npz"
 
 
-def create_growth(root: Path, settings: GrowthSettings, arrays: Arrays, start: StartNetwork) -> GrowthRun:
+def create_growth(
+    root: Path,
+    settings: GrowthSettings,
+    arrays: Arrays,
+    start: StartNetwork,
+    num_validation: int | None = None,
+) -> GrowthRun:
     """Check the data and set up a run directory that holds everything a growth needs.
 
     Args:
@@ -46,6 +54,7 @@ def create_growth(root: Path, settings: GrowthSettings, arrays: Arrays, start: S
         settings: Of the run.
         arrays: A classification; the validation part is split off here and recorded.
         start: The network to start from.
+        num_validation: How many of the last training examples validate; None for a stratified share.
 
     Raises:
         InputError: The data, the start network or the directory cannot be used.
@@ -62,12 +71,18 @@ def create_growth(root: Path, settings: GrowthSettings, arrays: Arrays, start: S
         _check_fit(genome, arrays.x.shape[1:], task.outputs)
     run = GrowthRun(root.absolute())
     seed = derive_seed(settings.seed, "validation")
+
+    def split(y: np.ndarray) -> np.ndarray:
+        if num_validation is None:
+            return assign_validation(y, task, settings.validation_share, seed)
+        return (np.arange(len(y)) < len(y) - num_validation).astype(np.int16)
+
     begin_run(
         run,
         {"kind": "growth", "settings": settings.to_json()},
         arrays,
         task,
-        lambda y: assign_validation(y, task, settings.validation_share, seed),
+        split,
         libraries=(settings.backend,),
         prepare=lambda: _put_start(start, run.start),
     )

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gakeras.data import Arrays, as_arrays
+from gakeras.data.streams import joined_examples
 from gakeras.encoding import Genome
 from gakeras.errors import InputError
 from gakeras.executors import ExecutorChoice, choose_executor
@@ -26,10 +30,11 @@ TABLE_START = "dense #24 activation=relu"
 
 def grow(
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
     x_test: Any = None,
     y_test: Any = None,
+    validation_data: Any = None,
     start: Any = None,
     initial_steps: int = 300,
     population_size: int = 4,
@@ -69,9 +74,12 @@ def grow(
     growth and keeps everything, and `resume` goes on.
 
     Args:
-        x, y: Training data as `search` takes them, of classes. A stratified part of them, recorded in
-            the run, is never trained on: selection and ensembles go by it.
-        x_test, y_test: Test data for the report alone; nothing is decided by them.
+        x, y: Training data as `search` takes them, of classes; or x alone, a `tf.data.Dataset` or a
+            `keras.utils.PyDataset` of batches (examples, targets), such as
+            `keras.utils.image_dataset_from_directory` gives: it is read once, to disk. A stratified part,
+            recorded in the run, is never trained on: selection and ensembles go by it.
+        x_test, y_test: Test data for the report alone, or a stream; nothing is decided by them.
+        validation_data: A pair (x, y) or a stream in the place of that part.
         start: A built Sequential or Functional model of the layers that docs/synthesis.md lists and
             with probabilities as its output, the path of a `.keras` file, a `Genome`, one as text, or
             the name of a shipped network; by default one of some 10,000 parameters.
@@ -144,7 +152,7 @@ def grow(
     }
     if isinstance(settings.get("training"), Mapping):  # a table changes what it names
         settings["training"] = values["training"] | settings["training"]
-    arrays = as_arrays(x, y, x_test, y_test)
+    arrays, num_validation = with_validation(as_arrays(x, y, x_test, y_test), validation_data)
     network, build = find_start(start, arrays.x.ndim)
     checked = growth_settings(
         values | {"start": build} | settings,
@@ -153,7 +161,14 @@ def grow(
     )
     session = Session(time_limit, checked.workers.grace_seconds)
     return run_growth(
-        checked, arrays, network, run_dir=run_dir, executor=executor, session=session, progress=progress
+        checked,
+        arrays,
+        network,
+        num_validation=num_validation,
+        run_dir=run_dir,
+        executor=executor,
+        session=session,
+        progress=progress,
     )
 
 
@@ -162,6 +177,7 @@ def run_growth(
     arrays: Arrays,
     start: StartNetwork = None,
     *,
+    num_validation: int | None = None,
     run_dir: str | Path | None = None,
     executor: ExecutorChoice | None = None,
     session: Session | None = None,
@@ -169,7 +185,8 @@ def run_growth(
 ) -> Growth:
     """Start the growth that validated settings describe; see `grow`.
 
-    `start` is a `.keras` file, a function that writes one, or None where the settings name one to build.
+    `start` is a `.keras` file, a function that writes one, or None where the settings name one to build;
+    `num_validation` says how many of the last training examples validate, None for a share of all.
     """
     plain = settings.to_json() | {"backend": chosen_backend(settings.backend)}
     settings = growth_settings(plain, origin="the arguments and the environment")
@@ -177,8 +194,34 @@ def run_growth(
     choose_executor(choice, settings.workers.workers)
     session = session or Session(None, settings.workers.grace_seconds)
     root = Path(run_dir) if run_dir else new_run_dir(settings.name)
-    run = create_growth(root, settings, arrays, start)
+    run = create_growth(root, settings, arrays, start, num_validation)
     return continue_growth(run, settings, choice, session, progress=progress)
+
+
+def with_validation(arrays: Arrays, validation_data: Any) -> tuple[Arrays, int | None]:
+    """Return arrays with validation data behind the training data, and how many those are; None for none.
+
+    Raises:
+        InputError: for validation examples of another form.
+    """
+    if validation_data is None:
+        return arrays, None
+    pair = validation_data if isinstance(validation_data, tuple | list) else (validation_data, None)
+    if len(pair) != 2:
+        raise InputError(
+            "Validation data are examples with their targets.",
+            expected="validation_data as a pair (x, y), or as a stream of batches",
+            received=f"{len(pair)} values",
+        )
+    more = as_arrays(*pair)
+    if arrays.x.shape[1:] != more.x.shape[1:] or arrays.y.shape[1:] != more.y.shape[1:]:
+        raise InputError(
+            "Validation examples must have the form of the training examples.",
+            expected=f"x of shape (n, {', '.join(map(str, arrays.x.shape[1:]))}), and targets to match",
+            received=f"x of shape {more.x.shape}, y of shape {more.y.shape}",
+        )
+    x, y = joined_examples(arrays.x, more.x), np.concatenate([arrays.y, more.y])
+    return replace(arrays, x=x, y=y), len(more.x)
 
 
 def find_start(start: Any, rank: int = 3) -> tuple[StartNetwork, dict[str, str] | None]:
