@@ -9,6 +9,7 @@ KINDS: dict[str, str] = {
     "bear_offspring": "gakeras.synthesis.births:bear_offspring",
     "train_last": "gakeras.synthesis.births:train_last",
     "train_member": "gakeras.growth.training:train_member",
+    "train_jointly": "gakeras.growth.sharing:train_jointly",
     "join_ensemble": "gakeras.growth.joining:join_ensemble",
     "export": "gakeras.synthesis.exporting:export_network",
 }

@@ -86,6 +86,7 @@ MAY_IMPORT_KERAS = (
     "gakeras.growth.ensembles",
     "gakeras.growth.joining",
     "gakeras.growth.mutating",
+    "gakeras.growth.sharing",
     "gakeras.growth.training",
     "gakeras.lineage.exports",
     "gakeras.morphism.ensembles",

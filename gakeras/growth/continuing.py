@@ -12,7 +12,7 @@ from gakeras.growth.records import record_of, replay
 from gakeras.growth.results import Growth
 from gakeras.growth.runs import GrowthRun
 from gakeras.growth.settings import GrowthSettings
-from gakeras.growth.work import Trainings
+from gakeras.growth.work import JointTrainings, Trainings
 from gakeras.journal import JournalWriter, read_journal
 from gakeras.progress import Progress
 from gakeras.rounds import rounds
@@ -55,10 +55,12 @@ def continue_growth(
                 Dispatcher(factory, options, stall_seconds=workers.stall_seconds) as dispatcher,
                 _progress(population, settings, progress) as bar,
             ):
+                trainings = Trainings(run, settings, dispatcher, session.seconds_left)
+                is_joint = settings.sharing == "joint"
                 loop = rounds(
                     population,
                     lambda: next_trainings(population, settings),
-                    Trainings(run, settings, dispatcher, session.seconds_left),
+                    JointTrainings(trainings, population) if is_joint else trainings,
                     may_start=lambda: _may_start(population, session),
                     is_over=session.is_over,
                 )

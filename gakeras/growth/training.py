@@ -88,17 +88,9 @@ def train_member(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 def _train_member(payload: Mapping[str, Any]) -> dict[str, Any]:
     examples, options = open_examples(payload), StepTraining(**payload["training"]).options
-    model, head = _begun(payload, examples, options)
-    model, transforms = _mutated(model, head, payload, options)
-    cost = model_cost(model)
+    model, head, transforms = begin(payload, examples, options)
     trainer = Trainer(model, options.batch_size, len(examples.train))
-    measures: dict[str, Any] = {
-        "transforms": transforms,
-        "parameters": cost.parameters,
-        "flops": cost.flops,
-        "trained_examples": 0,
-        "validated_examples": 0,
-    }
+    measures = first_measures(model, transforms)
     losses: list[float] = []
     data, steps, seed = examples.data, payload["steps"], payload["seed"]
     order = index_batches(examples.train, trainer.batch_size, seed)
@@ -113,6 +105,18 @@ def _train_member(payload: Mapping[str, Any]) -> dict[str, Any]:
     measures["loss"] = float(np.mean(losses)) if losses else None
     scores, outputs = measure(trainer, head, examples, measures)
     return {"measures": measures | scores, "artifacts": save(model, outputs, Path(payload["save_to"]))}
+
+
+def first_measures(model: keras.Model, transforms: list[Transform]) -> dict[str, Any]:
+    """Return what is known of a member before it is trained."""
+    cost = model_cost(model)
+    return {
+        "transforms": transforms,
+        "parameters": cost.parameters,
+        "flops": cost.flops,
+        "trained_examples": 0,
+        "validated_examples": 0,
+    }
 
 
 def measure(
@@ -191,13 +195,15 @@ def load_network(path: Path, *, with_optimizer: bool) -> keras.Model:
         ) from error
 
 
-def _begun(
+def begin(
     payload: Mapping[str, Any], examples: Examples, options: TrainingOptions
-) -> tuple[keras.Model, Head]:
-    """Return the compiled model that a training begins with, and its head."""
+) -> tuple[keras.Model, Head, list[Transform]]:
+    """Return the compiled model that a training begins with, its head, and its transforms."""
     if "source" in payload:
         model = load_network(Path(payload["source"]), with_optimizer=True)
-        return model, examples.head(model)
+        head = examples.head(model)
+        model, transforms = _mutated(model, head, payload, options)
+        return model, head, transforms
     if "genome" in payload:
         genome = Genome.from_json(payload["genome"])
         model = compiled_model(genome, examples.data.info, options)
@@ -206,7 +212,7 @@ def _begun(
         model = load_network(Path(payload["start"]), with_optimizer=False)
     head = examples.head(model)
     head.compile(model, options)
-    return model, head
+    return model, head, []
 
 
 def _mutated(

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from gakeras.dispatch import Dispatcher
-from gakeras.growth.population import Trained, Training
+from gakeras.growth.population import Population, Trained, Training
 from gakeras.growth.runs import GrowthRun
 from gakeras.growth.settings import GrowthSettings, Mutations
-from gakeras.jobs import Job
+from gakeras.jobs import Job, JobResult
 from gakeras.seeding import derive_seed
 
 _FAREWELL_SECONDS = 5.0
+_JOINT = "joint/"
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,16 @@ class Trainings:
 
     def submit(self, training: Training) -> None:
         """Start the job of a training."""
+        self.send(training_job(training, self.run, self.settings))
+
+    def send(self, job: Job, members: int = 1) -> None:
+        """Send off a job of so many members."""
         left, cap = self.seconds_left(), self.settings.workers.timeout_seconds
-        limits = [cap, None if left is None else left + _FAREWELL_SECONDS]
-        timeout = min((limit for limit in limits if limit is not None), default=None)
-        self.dispatcher.submit(training_job(training, self.run, self.settings), timeout)
+        limits = [
+            None if cap is None else cap * members,
+            None if left is None else left + _FAREWELL_SECONDS,
+        ]
+        self.dispatcher.submit(job, min((limit for limit in limits if limit is not None), default=None))
 
     def collect(self, timeout: float) -> list[Trained]:
         """Wait `timeout` seconds at the most for a job to end; return what has become of all that have."""
@@ -44,6 +51,66 @@ class Trainings:
         return sorted(
             (Trained(int(result.job_id), result) for result in results), key=lambda event: event.number
         )
+
+
+@dataclass(frozen=True)
+class JointTrainings:
+    """The same for members that have layers in common: all trainings of an iteration are one job.
+
+    It is sent when all that are in flight have come in. One that was stopped between two lines of the
+    journal is done again as a whole, from the same seed, and what is there already is not told again.
+    """
+
+    each: Trainings
+    population: Population
+    waiting: list[Training] = field(default_factory=list)
+
+    def submit(self, training: Training) -> None:
+        """Start the job of an iteration with its last training."""
+        self.waiting.append(training)
+        if len(self.waiting) < len(self.population.in_flight):
+            return
+        self.waiting.clear()
+        together = [
+            other
+            for other in self.population.trainings
+            if (other.iteration, other.role == "last") == (training.iteration, training.role == "last")
+        ]
+        if len(together) == 1:
+            self.each.submit(training)
+        else:
+            self.each.send(joint_job(together, self.each.run, self.each.settings), len(together))
+
+    def collect(self, timeout: float) -> list[Trained]:
+        """Return what has become of each member."""
+        results = self.each.dispatcher.collect(timeout)
+        return [trained for result in results for trained in self._told(result)]
+
+    def _told(self, result: JobResult) -> list[Trained]:
+        if not result.job_id.startswith(_JOINT):
+            return [Trained(int(result.job_id), result)]
+        numbers = [int(number) for number in result.job_id.removeprefix(_JOINT).split("-")]
+        members = result.measures.get("members", {})
+        share = result.cpu_seconds / len(numbers)
+        return [
+            Trained(
+                number,
+                replace(result, job_id=str(number), measures=members.get(str(number), {}), cpu_seconds=share),
+            )
+            for number in numbers
+            if number in self.population.in_flight
+        ]
+
+
+def joint_job(trainings: Sequence[Training], run: GrowthRun, settings: GrowthSettings) -> Job:
+    """Return the job that trains members together, in as many steps as they would have alone."""
+    jobs = [training_job(training, run, settings) for training in trainings]
+    payload = {
+        "members": {job.id: job.payload for job in jobs},
+        "steps": sum(training.steps for training in trainings),
+        "seed": derive_seed(settings.seed, "joint", trainings[0].number),
+    }
+    return Job(_JOINT + "-".join(job.id for job in jobs), "train_jointly", payload)
 
 
 def training_job(training: Training, run: GrowthRun, settings: GrowthSettings) -> Job:
