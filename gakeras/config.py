@@ -25,14 +25,20 @@ PRESETS: dict[str, dict[str, Callable[[], SearchSpace | Variation]]] = {
     "space": {"default": SearchSpace.wide, "paper": SearchSpace.paper, "plain": SearchSpace},
     "variation": {"default": Variation, "paper": Variation.paper},
 }
+_COMMANDS = {"synthesis": "synthesize", "growth": "grow"}
 
 
 @dataclass(frozen=True, config=_STRICT)
 class DataSettings:
-    """Where the data come from: the name of a set, or the path of an `.npz` (see `gakeras.load_source`)."""
+    """Where the data come from: the name of a set, or the path of an `.npz` (see `gakeras.load_source`).
+
+    With an `image_size` (height, width) it is a folder of images of 3 or 1 `channels`.
+    """
 
     source: str = "digits"
     limit: PositiveInt | None = None
+    image_size: tuple[PositiveInt, PositiveInt] | None = None
+    channels: Literal[1, 3] = 3
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -217,7 +223,7 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> Settings:
             "A config says what it is for.",
             expected="the config of a search",
             received=f"{path}, kind = {kind!r}",
-            way_out=f"Use `gakeras synthesize {path}`." if kind == "synthesis" else "",
+            way_out=f"Use `gakeras {_COMMANDS[kind]} {path}`." if kind in _COMMANDS else "",
         )
     return settings_from(values, origin=str(path))
 
@@ -229,7 +235,7 @@ def find_config(name: str) -> Path:
 
 
 def shipped_configs(kind: str | None = "search") -> dict[str, Path]:
-    """Return the configs that come with gakeras by name: of a search, of a `"synthesis"`, or all (None)."""
+    """Return the configs that come with gakeras by name: of a search, of another kind, or all (None)."""
     paths = {path.stem: path for path in _configs_dir().glob("*.toml") if path.stem != "networks"}
     kinds = {
         name: tomllib.loads(path.read_text("utf-8")).get("kind", "search") for name, path in paths.items()

@@ -166,6 +166,7 @@ def read_history(path: str | Path) -> History:
             "The history of a search is read from its journal.",
             expected="a journal with kind='search'",
             received=f"{file} with kind={kind!r}",
+            way_out="`gakeras show` shows a run of every kind.",
         )
     settings = settings_from(journal.header["settings"], origin=str(file))
     proposals: dict[int, Proposal] = {}

@@ -8,6 +8,9 @@ KINDS: dict[str, str] = {
     "measure_ancestor": "gakeras.synthesis.births:measure_ancestor",
     "bear_offspring": "gakeras.synthesis.births:bear_offspring",
     "train_last": "gakeras.synthesis.births:train_last",
+    "train_member": "gakeras.growth.training:train_member",
+    "train_jointly": "gakeras.growth.sharing:train_jointly",
+    "join_ensemble": "gakeras.growth.joining:join_ensemble",
     "export": "gakeras.synthesis.exporting:export_network",
     "convert": "gakeras.exporting.work:convert",
 }

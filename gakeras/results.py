@@ -13,6 +13,7 @@ from typing import Any
 from gakeras.cards import search_sections
 from gakeras.config import Settings, training_options
 from gakeras.data import arrays_digest, as_arrays, check_arrays, open_data, store_arrays
+from gakeras.data.streams import is_stream
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
 from gakeras.errors import InputError, RunError
@@ -115,8 +116,10 @@ class SearchResult:
         """Train the best network from scratch on whole training data, `repeats` times.
 
         Args:
-            x, y: Training data, both or neither; by default those of the search.
-            x_test, y_test: Test data, both or neither; by default those of the search.
+            x, y: Training data, both or neither; by default those of the search. A `tf.data.Dataset`
+                or a `keras.utils.PyDataset` of batches (examples, targets) may stand for both: it is
+                read once, to disk.
+            x_test, y_test: Test data in the same ways; by default those of the search.
             epochs, batch_size, optimizer, learning_rate: The training; the defaults are the
                 paper's 20 epochs of RMSprop.
             repeats: Trainings, each from other initial weights.
@@ -247,8 +250,10 @@ class SearchResult:
         """Return where the data of a training are: the run's own directory if none were passed."""
         if x is None and y is None and x_test is None and y_test is None:
             return self.run.data
-        _check_pair("x", x, "y", y)
-        _check_pair("x_test", x_test, "y_test", y_test)
+        if not is_stream(x):
+            _check_pair("x", x, "y", y)
+        if not is_stream(x_test):
+            _check_pair("x_test", x_test, "y_test", y_test)
         own = open_data(self.run.data)
         train = (own.x, own.y) if x is None else (x, y)
         test = (own.x_test, own.y_test) if x_test is None else (x_test, y_test)

@@ -32,7 +32,7 @@ from gakeras.seeding import derive_seed
 
 _OUR_FILES = {
     "journal.jsonl", "journal.lock", "data", "folds.npy", ".folds.tmp.npy", "models", "workers",
-    "ancestor.keras", ".ancestor.keras.tmp.keras", "networks",
+    "ancestor.keras", ".ancestor.keras.tmp.keras", "networks", "start.keras", ".start.keras.tmp.keras",
 }  # fmt: skip
 
 
@@ -68,8 +68,13 @@ class RunDirectory:
         return self.root / "ancestor.keras"
 
     @property
+    def start(self) -> Path:
+        """The model that a growth starts from, where it was given one."""
+        return self.root / "start.keras"
+
+    @property
     def networks(self) -> Path:
-        """Weights and masks of the networks of a synthesis."""
+        """Weights and masks of the networks of a synthesis; the networks of a growth."""
         return self.root / "networks"
 
     @property
@@ -83,7 +88,7 @@ class RunDirectory:
 
     @property
     def kind(self) -> str:
-        """What sort of run it is: `search` or `synthesis`."""
+        """What sort of run it is: `search`, `synthesis` or `growth`."""
         return str(self.header().get("kind", "search"))
 
     @cached_property
@@ -94,7 +99,7 @@ class RunDirectory:
                 "This is for the run of a search.",
                 expected="a run_dir that `gakeras search` has made",
                 received=f"{self.root}, a run of the kind {self.kind!r}",
-                way_out="`gakeras show` and `gakeras resume` take both kinds.",
+                way_out="`gakeras show` and `gakeras resume` take every kind.",
             )
         return settings_from(self.header()["settings"], origin=str(self.journal))
 

@@ -17,6 +17,7 @@ LIGHT = (
     "gakeras.evolution",
     "gakeras.exporting",
     "gakeras.graph",
+    "gakeras.growth",
     "gakeras.morphism",
     "gakeras.seeding",
     "gakeras.synthesis",

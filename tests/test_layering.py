@@ -15,15 +15,17 @@ CHECKOUT = Path(__file__).parents[1]
 PACKAGE = CHECKOUT / "gakeras"
 
 MAY_IMPORT = {
-    "__init__": {"executors", "launcher", "api", "data", "encoding", "errors", "lineage", "results"},
+    "__init__": {
+        "executors", "launcher", "api", "data", "encoding", "errors", "growth", "lineage", "results",
+    },
     "__main__": {"cli"},
     "api": {
-        "config", "data", "encoding", "errors", "executors", "journal", "lineage", "results", "run",
-        "searching", "session",
+        "config", "data", "encoding", "errors", "executors", "growth", "journal", "lineage", "results",
+        "run", "searching", "session",
     },
     "cli": {
-        "__init__", "api", "config", "data", "errors", "executors", "finals", "fitness", "launcher",
-        "exporting", "lineage", "report", "results", "run", "session", "validation",
+        "__init__", "api", "config", "data", "errors", "executors", "exporting", "finals", "fitness",
+        "growth", "launcher", "lineage", "report", "results", "run", "session", "validation",
     },
     "cards": {"evolution", "exporting", "exports", "fitness", "journal", "run"},
     "config": {"encoding", "errors", "evolution", "fitness", "validation"},
@@ -39,8 +41,13 @@ MAY_IMPORT = {
         "config", "dispatch", "errors", "executors", "exporting", "jobs", "run", "supervision",
     },
     "finals": {"dispatch", "encoding", "errors", "fitness", "jobs", "journal", "session"},
-    "fitness": {"data", "encoding", "errors", "jobs", "seeding"},
+    "fitness": {"data", "encoding", "errors", "graph", "jobs", "seeding"},
     "graph": {"errors"},
+    "growth": {
+        "config", "data", "dispatch", "encoding", "errors", "executors", "fitness", "graph", "jobs",
+        "journal", "morphism", "progress", "results", "rounds", "run", "seeding", "session", "supervision",
+        "validation",
+    },
     "history": {"config", "encoding", "errors", "evolution", "jobs", "journal", "replay"},
     "jobs": set(),
     "journal": {"errors"},
@@ -48,8 +55,8 @@ MAY_IMPORT = {
     "launcher": set(),
     "lineage": {
         "config", "data", "dispatch", "encoding", "errors", "executors", "exporting", "exports", "fitness",
-        "graph", "jobs", "journal", "progress", "results", "run", "seeding", "session", "supervision",
-        "synthesis", "validation",
+        "graph", "jobs", "journal", "progress", "results", "rounds", "run", "seeding", "session",
+        "supervision", "synthesis", "validation",
     },
     "plots": {"encoding", "errors", "evolution", "fitness", "history"},
     "morphism": {"encoding", "errors", "graph"},
@@ -60,6 +67,7 @@ MAY_IMPORT = {
         "cards", "config", "data", "dispatch", "encoding", "errors", "evolution", "executors", "exports",
         "finals", "fitness", "journal", "progress", "replay", "run", "session", "supervision",
     },
+    "rounds": set(),
     "run": {"config", "data", "errors", "journal", "seeding"},
     "searching": {
         "config", "dispatch", "encoding", "evaluations", "evolution", "executors", "fitness", "journal",
@@ -74,6 +82,7 @@ MAY_IMPORT = {
 }  # fmt: skip
 
 MAY_IMPORT_KERAS = (
+    "gakeras.data.folders",
     "gakeras.data.sources",
     "gakeras.encoding",
     "gakeras.exporting.comparison",
@@ -83,6 +92,11 @@ MAY_IMPORT_KERAS = (
     "gakeras.fitness",
     "gakeras.graph.grafting",
     "gakeras.graph.rebuilding",
+    "gakeras.growth.ensembles",
+    "gakeras.growth.joining",
+    "gakeras.growth.mutating",
+    "gakeras.growth.sharing",
+    "gakeras.growth.training",
     "gakeras.lineage.exports",
     "gakeras.morphism.ensembles",
     "gakeras.morphism.deepening",
@@ -94,9 +108,7 @@ MAY_IMPORT_KERAS = (
     "gakeras.synthesis.births",
     "gakeras.synthesis.compaction",
     "gakeras.synthesis.constants",
-    "gakeras.synthesis.distillation",
     "gakeras.synthesis.folding",
-    "gakeras.synthesis.heads",
     "gakeras.synthesis.strengths",
     "gakeras.synthesis.upbringing",
     "gakeras.synthesis.weights",

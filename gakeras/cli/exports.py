@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,18 +41,30 @@ def export(
     """Write a model for another runtime, with a model card beside it: FILE.md.
 
     Of a search it is the best network, trained as the run's settings say; of a synthesis the smallest
-    within its max_drop, compacted. LiteRT files are compared by pip install "gakeras[litert]", and
-    ONNX is written by pip install "gakeras[onnx]".
+    within its max_drop, compacted; of a growth the ensemble. LiteRT files are compared by
+    pip install "gakeras[litert]", and ONNX is written by pip install "gakeras[onnx]".
 
     Example: gakeras export runs/mnist mnist.tflite --format litert_int8
 
     Example: gakeras export mnist.keras mnist.onnx
     """
     if source.is_dir() or source.suffix != ".keras":
-        path = _export_run(source, file, format, progress)
+        path = _export_growth(source, file, format) or _export_run(source, file, format, progress)
     else:
         path = _export_model(source, file, format, data)
     console.print(f"wrote {path} and {path}.md", markup=False, highlight=False)
+
+
+def _export_growth(run_dir: Path, file: Path, format: str | None) -> Path | None:
+    """Export the ensemble of a growth; None where the run is something else."""
+    from gakeras.growth import Growth, open_growth
+    from gakeras.run import open_run
+
+    if open_run(run_dir).kind != "growth":
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        ensemble = Growth(open_growth(run_dir)).save_ensemble(Path(folder) / f"{run_dir.name}.keras")
+        return _export_model(ensemble, file, format, None)
 
 
 def _export_run(run_dir: Path, file: Path, format: str | None, progress: bool) -> Path:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import statistics
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
+from gakeras.cli.growths import finish_growth, growth_as_json, show_growth
 from gakeras.cli.options import (
     EvaluationsOption,
     ExecutorOption,
     GenerationsOption,
+    IterationsOption,
     LimitOption,
     ProgressOption,
     RunDirArgument,
@@ -38,6 +41,7 @@ def resume(
     max_evaluations: EvaluationsOption = None,
     max_seconds: SecondsOption = None,
     generations: GenerationsOption = None,
+    iterations: IterationsOption = None,
     time_limit: LimitOption = None,
     progress: ProgressOption = True,
 ) -> None:
@@ -46,17 +50,14 @@ def resume(
     Example: gakeras resume runs/mnist --max-evaluations 500
     """
     from gakeras import api
-    from gakeras.lineage import open_synthesis
-    from gakeras.run import open_run
 
-    run = open_run(run_dir)
-    settings = open_synthesis(run_dir).plan if run.kind == "synthesis" else run.settings
-    session = begin_session(time_limit, settings.workers.grace_seconds)
+    session = begin_session(time_limit, _grace_seconds(run_dir))
     result = api.resume(
         run_dir,
         max_evaluations=max_evaluations,
         max_seconds=max_seconds,
         generations=generations,
+        iterations=iterations,
         executor=executor,
         workers=workers,
         session=session,
@@ -64,6 +65,8 @@ def resume(
     )
     if isinstance(result, api.Lineage):
         finish_synthesis(result)
+    elif isinstance(result, api.Growth):
+        finish_growth(result)
     else:
         finish_search(result, session)
 
@@ -78,11 +81,19 @@ def show(
 
     Example: gakeras show runs/mnist --json
     """
+    from gakeras.growth import Growth, open_growth
     from gakeras.lineage import Lineage, open_synthesis
     from gakeras.results import SearchResult
     from gakeras.run import open_run
 
     run = open_run(run_dir)
+    if run.kind == "growth":
+        growth = Growth(open_growth(run_dir))
+        if as_json:
+            print(json.dumps(growth_as_json(growth), indent=2))
+        else:
+            show_growth(growth)
+        return
     if run.kind == "synthesis":
         lineage = Lineage(open_synthesis(run_dir))
         if as_json:
@@ -97,6 +108,22 @@ def show(
     console.print(repr(result), markup=False, highlight=False)
     if result.statuses.get("ok"):
         console.print(_leaderboard(result, top))
+
+
+def _grace_seconds(run_dir: Path) -> float:
+    from gakeras.growth import open_growth
+    from gakeras.lineage import open_synthesis
+    from gakeras.run import open_run
+
+    run = open_run(run_dir)
+    match run.kind:
+        case "synthesis":
+            workers = open_synthesis(run_dir).plan.workers
+        case "growth":
+            workers = open_growth(run_dir).plan.workers
+        case _:
+            workers = run.settings.workers
+    return workers.grace_seconds
 
 
 def _leaderboard(result: SearchResult, top: int) -> Table:

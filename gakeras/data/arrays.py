@@ -1,4 +1,4 @@
-"""Examples and targets as they come from a caller or a file, before anything is checked."""
+"""Examples and targets as they come from a caller, before anything is checked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gakeras.data.streams import is_stream, read_stream
 from gakeras.errors import InputError
 
 
@@ -24,21 +25,42 @@ class Arrays:
     y_test: np.ndarray | None = None
 
 
-def as_arrays(x: Any, y: Any, x_test: Any = None, y_test: Any = None) -> Arrays:
+def as_arrays(x: Any, y: Any = None, x_test: Any = None, y_test: Any = None) -> Arrays:
     """Return what a caller passed as arrays: lists, data frames and the like become NumPy arrays.
 
+    A `tf.data.Dataset` or a `keras.utils.PyDataset` of batches (examples, targets) may stand for x
+    and y, or for x_test and y_test; it is read once, to disk (`gakeras.data.streams`).
+
     Raises:
-        InputError: for rows of different lengths.
+        InputError: for rows of different lengths, targets beside a stream, and a stream that
+            cannot be read.
 
     >>> as_arrays([[1, 2], [3, 4]], [0, 1]).x.shape
     (2, 2)
     """
-    return Arrays(
-        _as_array("x", x),
-        _as_array("y", y),
-        None if x_test is None else _as_array("x_test", x_test),
-        None if y_test is None else _as_array("y_test", y_test),
-    )
+    train = _as_pair("x", x, "y", y)
+    return Arrays(*train, *(_as_pair("x_test", x_test, "y_test", y_test)))
+
+
+def _as_pair(x_name: str, x: Any, y_name: str, y: Any) -> tuple[Any, Any]:
+    if not is_stream(x):
+        if x is not None and y is None and not x_name.endswith("_test"):
+            raise InputError(
+                "Examples and targets come together.",
+                expected=f"both of {x_name} and {y_name}, or a stream of both",
+                received=f"{y_name}=None",
+            )
+        return tuple(  # type: ignore[return-value]
+            None if value is None and name.endswith("_test") else _as_array(name, value)
+            for name, value in ((x_name, x), (y_name, y))
+        )
+    if y is not None:
+        raise InputError(
+            "A stream has its targets with it.",
+            expected=f"{x_name} of batches (examples, targets), and no {y_name}",
+            received=f"{x_name} of type {type(x).__name__}, {y_name} of type {type(y).__name__}",
+        )
+    return read_stream(x, x_name)
 
 
 def _as_array(name: str, value: Any) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Where examples come from: scikit-learn's bundled sets, Keras' downloadable ones, or files."""
+"""Where examples come from: scikit-learn's sets, Keras' downloadable ones, and files."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gakeras.data.archives import read_archive
 from gakeras.data.arrays import Arrays
+from gakeras.data.folders import read_folder
 from gakeras.data.stl10 import FOLDER, read_stl10
 from gakeras.errors import InputError
 
@@ -19,7 +20,13 @@ DOWNLOADED = ("mnist", "fashion_mnist", "cifar10")  # keras.datasets fetches the
 
 
 def load_source(
-    source: str, *, limit: int | None = None, test_share: float = 0.25, base_dir: Path = Path(".")
+    source: str,
+    *,
+    limit: int | None = None,
+    test_share: float = 0.25,
+    base_dir: Path = Path("."),
+    image_size: tuple[int, int] | None = None,
+    channels: int = 3,
 ) -> Arrays:
     """Load the arrays that `source` names, in their own dtype and always in the same order.
 
@@ -27,12 +34,16 @@ def load_source(
         source: One of scikit-learn's "digits" (images of 8 x 8), "breast_cancer", "wine",
             "iris" or "diabetes" (raw columns); one of "mnist", "fashion_mnist" or "cifar10",
             which Keras downloads; the path of an .npz file with `x_train` and `y_train`, and
-            either both of `x_test` and `y_test` or neither; or the path of STL-10's folder
-            `stl10_binary`. A path may contain `~` and `${VARIABLE}`, and is relative to `base_dir`.
+            either both of `x_test` and `y_test` or neither; the path of STL-10's folder
+            `stl10_binary`; or, with an `image_size`, a folder with a folder of images for each
+            class, or with two such folders, `train` and `test` (`gakeras.data.folders`). A path may
+            contain `~` and `${VARIABLE}`, and is relative to `base_dir`.
         limit: Keep only this many training examples, the first ones; the test set stays whole.
         test_share: The part of a scikit-learn set that becomes its test set, by a split that
             is always the same and, for classes, stratified. The other sources have their own.
         base_dir: Where a relative path starts, for example the folder of a config file.
+        image_size, channels: Height and width that the images of folders are resized to, and 3 for
+            colours or 1 for grey.
 
     Raises:
         InputError: for an unknown name, an unset variable, a file that is missing or holds
@@ -47,6 +58,8 @@ def load_source(
             expected="0 < test_share < 1",
             received=f"test_share={test_share}",
         )
+    if image_size is not None:
+        return _load_folders(_expanded(source), base_dir, image_size, channels, limit)
     if source in BUNDLED:
         arrays = _load_bundled(source, test_share)
     elif source in DOWNLOADED:
@@ -92,9 +105,26 @@ def _load_downloaded(name: str) -> Arrays:
     return Arrays(x, y.reshape(-1), x_test, y_test.reshape(-1))  # cifar10's labels are (n, 1)
 
 
+def _load_folders(
+    path: Path, base_dir: Path, image_size: tuple[int, int], channels: int, limit: int | None
+) -> Arrays:
+    root = base_dir / path
+    train, test = root / "train", root / "test"
+    if not train.is_dir():
+        return Arrays(*read_folder(root, image_size, channels, limit))
+    tested = read_folder(test, image_size, channels) if test.is_dir() else (None, None)
+    return Arrays(*read_folder(train, image_size, channels, limit), *tested)
+
+
+def _expanded(source: str) -> Path:
+    """Return a path with variables and home folders expanded."""
+    text = re.sub(r"\$\{(\w+)\}", lambda match: _variable(match[1], source), source)
+    return Path(os.path.expanduser(text))
+
+
 def _resolve_path(source: str, base_dir: Path) -> Path:
     """Expand variables and home folders; refuse what is neither a known name nor a path of a known kind."""
-    path = Path(os.path.expanduser(re.sub(r"\$\{(\w+)\}", lambda match: _variable(match[1], source), source)))
+    path = _expanded(source)
     if path.suffix == ".npz" or path.name == FOLDER:
         return base_dir / path
     if path.suffix or len(path.parts) != 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -89,14 +89,22 @@ class Trainer:
         total = 0.0
         examples = _examples(x, order, self.batch_size, new_augmentation(self.variation, x.shape[1:], seed))
         for batch, is_real in _batches(order, self.batch_size, self.num_steps):
-            if not _TRAIN_ON_BATCH_RESETS:
-                self.model.reset_metrics()
             weights = is_real / is_real.mean()  # so that the loss is the mean over the real examples
-            logs = self.model.train_on_batch(
-                next(examples), np.asarray(y[batch]), sample_weight=weights, return_dict=True
-            )
-            total += float(logs["loss"]) * float(is_real.sum())
+            total += self._step(next(examples), np.asarray(y[batch]), weights) * float(is_real.sum())
         return total / len(indices)
+
+    def train_steps(
+        self, x: np.ndarray, y: np.ndarray, batches: Iterable[tuple[np.ndarray, float]], seed: int
+    ) -> Iterator[float]:
+        """Train a step for each array of indices, at so many times the learning rate; yield each loss.
+
+        All arrays have one length, so that nothing is traced twice. The seed is that of dropout.
+        """
+        self._seed_dropout(seed)
+        for indices, rate_factor in batches:
+            if rate_factor != 1.0:
+                self.model.optimizer.learning_rate = self._learning_rate * rate_factor
+            yield self._step(np.asarray(x[indices]), np.asarray(y[indices]))
 
     def predict(self, x: np.ndarray, indices: np.ndarray) -> np.ndarray:
         """Return the outputs for the examples at `indices`, without dropout, shape (n, outputs)."""
@@ -117,6 +125,12 @@ class Trainer:
         with np.load(path, allow_pickle=False) as arrays:
             for index, variable in enumerate(self._variables()):
                 variable.assign(arrays[str(index)])
+
+    def _step(self, x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> float:
+        if not _TRAIN_ON_BATCH_RESETS:
+            self.model.reset_metrics()
+        logs = self.model.train_on_batch(x, y, sample_weight=weights, return_dict=True)
+        return float(logs["loss"])
 
     def _variables(self) -> list[Any]:
         return [*self.model.weights, *self.model.optimizer.variables]

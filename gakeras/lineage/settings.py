@@ -13,8 +13,8 @@ from pydantic.dataclasses import dataclass
 from gakeras.config import DataSettings, WorkerSettings, shipped_configs, shipped_networks
 from gakeras.encoding import Genome
 from gakeras.errors import InputError
-from gakeras.fitness.options import TrainingOptions
-from gakeras.synthesis import Budget, Distillation, Precision, Synthesis
+from gakeras.fitness.options import Distillation, TrainingOptions
+from gakeras.synthesis import Budget, Precision, Synthesis
 from gakeras.synthesis.inheritance import Heir
 from gakeras.validation import read_values, validated
 
@@ -191,10 +191,11 @@ def load_synthesis(path: Path, overrides: Iterable[str] = ()) -> SynthesisSettin
     values = read_values(path, overrides, expected=expected)
     kind = values.pop("kind", "search")
     if kind != "synthesis":
+        command = {"search": "search", "growth": "grow"}.get(kind)
         raise InputError(
             "A config says what it is for.",
             expected='a config with kind = "synthesis"',
             received=f"{path}, kind = {kind!r}",
-            way_out=f"Use `gakeras search {path}`, or one of {shipped}." if kind == "search" else "",
+            way_out=f"Use `gakeras {command} {path}`, or one of {shipped}." if command else "",
         )
     return synthesis_settings(values, origin=str(path))

@@ -22,13 +22,12 @@ from gakeras.synthesis.measures import (
 )
 from gakeras.synthesis.offspring import Offspring, synthesize_offspring
 from gakeras.synthesis.precision import Precision, impose_precision
-from gakeras.synthesis.settings import Budget, Distillation, Factors, Synthesis
+from gakeras.synthesis.settings import Budget, Factors, Synthesis
 from gakeras.synthesis.storage import load_masks, save_masks
 
 __all__ = [
     "Budget",
     "Clusters",
-    "Distillation",
     "Factors",
     "Masks",
     "Network",

@@ -15,6 +15,7 @@ from gakeras.encoding import Genome
 from gakeras.errors import InputError
 from gakeras.fitness.evaluation import forget_models
 from gakeras.fitness.network import compiled_model, set_statistics
+from gakeras.fitness.new_weights import with_new_weights
 from gakeras.fitness.options import TrainingOptions
 from gakeras.graph.rebuilding import read_weights, write_weights
 from gakeras.jobs import JobFailed
@@ -26,7 +27,7 @@ from gakeras.synthesis.mating import Network
 from gakeras.synthesis.offspring import Offspring, synthesize_offspring
 from gakeras.synthesis.settings import Synthesis
 from gakeras.synthesis.storage import load_masks, load_weights, save_answers, save_masks, save_weights
-from gakeras.synthesis.upbringing import Nursery, open_nursery, with_new_weights
+from gakeras.synthesis.upbringing import Nursery, open_nursery
 
 BUILDERS = {
     "lenet5": ancestors.lenet5,

@@ -144,21 +144,3 @@ class Synthesis:
                 expected="environment=Budget(...)",
                 received=f"method={self.method!r}, environment={self.environment}",
             )
-
-
-@dataclass(frozen=True, config=_STRICT)
-class Distillation:
-    """How much the ancestor's answers count in the training of its descendants.
-
-    The loss of an example is (1 - share) H(label, p) + share T^2 H(q_T, p_T): H is the cross
-    entropy, p the network's probabilities, q the ancestor's, and r_T is proportional to
-    r^(1/T) (Hinton, Vinyals and Dean, *Distilling the Knowledge in a Neural Network*, 2015,
-    section 2). The ancestor answers once, for all training examples.
-
-    Attributes:
-        share: Of the ancestor's answers in the loss.
-        temperature: T; more looks more at how likely wrong classes are.
-    """
-
-    share: Annotated[float, Field(gt=0, le=1)] = 0.7
-    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 2.0

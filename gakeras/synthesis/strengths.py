@@ -5,9 +5,9 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from gakeras.fitness.heads import Head
 from gakeras.fitness.options import TrainingOptions
 from gakeras.graph.rebuilding import read_weights, write_weights
-from gakeras.synthesis.heads import Head
 
 NUM_BATCHES = 32
 BATCH_SIZE = 64

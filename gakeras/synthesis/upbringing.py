@@ -12,22 +12,20 @@ import keras
 import numpy as np
 
 from gakeras.data import StoredData, fold_indices, open_data
-from gakeras.fitness.options import DtypePolicy, TrainingOptions
+from gakeras.fitness.heads import Head, read_head
+from gakeras.fitness.options import Distillation, DtypePolicy, TrainingOptions
 from gakeras.fitness.trainer import Trainer
 from gakeras.graph import Channels, Graph, model_cost, read_graph, trace_channels
 from gakeras.graph.costs import ModelCost
-from gakeras.graph.reading import layers_by_path
-from gakeras.graph.rebuilding import read_weights, write_weights
+from gakeras.graph.rebuilding import read_weights
 from gakeras.jobs import JobFailed
 from gakeras.seeding import derive_seed, isolated
 from gakeras.synthesis.clusters import form_clusters
 from gakeras.synthesis.compaction import masked_weights, shrink
-from gakeras.synthesis.heads import Head, read_head
 from gakeras.synthesis.masks import Masks, count_synapses
 from gakeras.synthesis.mating import Network
 from gakeras.synthesis.measures import architectural_efficiency, cluster_efficiency, sparse_bytes
 from gakeras.synthesis.precision import Precision, impose_precision
-from gakeras.synthesis.settings import Distillation
 from gakeras.synthesis.strengths import BATCH_SIZE, NUM_BATCHES, gradient_strengths
 from gakeras.synthesis.weights import hold_masks
 
@@ -175,17 +173,3 @@ def open_nursery(model: keras.Model, payload: Mapping[str, Any]) -> Nursery:
     distillation = None if lesson is None else Distillation(**lesson)
     answers = None if lesson is None else Path(payload["answers"])
     return Nursery(model, graph, channels, head, data, train, validation, distillation, answers)
-
-
-def with_new_weights(model: keras.Model, seed: int) -> keras.Model:
-    """Return a copy of a model as if it had just been built, but for layers that are never trained.
-
-    Those hold constants, such as the statistics of the data. All that is random comes from the seed.
-    """
-    with isolated(seed):  # Keras seeds Python's generator as well
-        keras.utils.set_random_seed(seed)
-        new = keras.models.clone_model(model)
-    frozen = {path for path, layer in layers_by_path(model).items() if not layer.trainable_weights}
-    weights = read_weights(model).items()
-    write_weights(new, {name: array for name, array in weights if name.rpartition("/")[0] in frozen})
-    return new

@@ -8,15 +8,15 @@ import pytest
 from small_family import ancestor
 
 from gakeras.data import Task
-from gakeras.fitness.options import TrainingOptions
+from gakeras.fitness.distillation import DistilledLoss, distilled_targets
+from gakeras.fitness.heads import Head
+from gakeras.fitness.options import Distillation, TrainingOptions
 from gakeras.graph.rebuilding import read_weights, write_weights
 from gakeras.synthesis.clusters import form_clusters
-from gakeras.synthesis.distillation import DistilledLoss, distilled_targets
 from gakeras.synthesis.environment import impose, score
-from gakeras.synthesis.heads import Head
 from gakeras.synthesis.mating import mate
 from gakeras.synthesis.offspring import synthesize_offspring
-from gakeras.synthesis.settings import Budget, Distillation, Synthesis
+from gakeras.synthesis.settings import Budget, Synthesis
 from gakeras.synthesis.strengths import gradient_strengths
 
 LABELS = np.array([0, 2, 1, 1])

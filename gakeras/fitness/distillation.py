@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from gakeras.synthesis.settings import Distillation
+from gakeras.fitness.options import Distillation
 
 
 class DistilledLoss(keras.losses.Loss):

@@ -10,11 +10,10 @@ import numpy as np
 
 from gakeras.data import Task
 from gakeras.errors import InputError
+from gakeras.fitness.distillation import DistilledLoss, distilled_targets
 from gakeras.fitness.network import LOSSES, METRICS, new_optimizer, score
-from gakeras.fitness.options import TrainingOptions
+from gakeras.fitness.options import Distillation, TrainingOptions
 from gakeras.graph import Graph
-from gakeras.synthesis.distillation import DistilledLoss, distilled_targets
-from gakeras.synthesis.settings import Distillation
 
 _PROBABILITIES = ("softmax", "sigmoid")
 _LOGITS = ("linear", None)
@@ -97,14 +96,14 @@ def read_head(model: keras.Model, graph: Graph, task: Task, input_shape: tuple[i
     """
     if not task.is_classification:
         raise InputError(
-            "Synthesis goes by the accuracy of a classifier.",
+            "Networks are judged by their accuracy as classifiers.",
             expected="class labels",
             received="real-valued targets",
             way_out="Number the classes from 0, as whole numbers.",
         )
     if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.output_shape) != 2:
         raise InputError(
-            "The ancestor takes an example and answers with one number for each class.",
+            "The network takes an example and answers with one number for each class.",
             expected="a model with one input, and one output of shape (batch, classes)",
             received=f"{len(model.inputs)} inputs, outputs of shape {model.output_shape}",
         )
@@ -121,7 +120,7 @@ def read_head(model: keras.Model, graph: Graph, task: Task, input_shape: tuple[i
         )
     if activation not in (*_PROBABILITIES, *_LOGITS):
         raise InputError(
-            "The ancestor's output must say how likely each class is.",
+            "The output must say how likely each class is.",
             expected="softmax or sigmoid at the end, or nothing (logits)",
             received=f"the activation {activation!r}",
         )
