@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +15,17 @@ from gakeras.evolution import (
     Finished,
     Fitness,
     Individual,
+    Measured,
     Proposal,
     SearchState,
     absorb,
     absorb_later,
     discard_worst,
+    rank_finalists,
     replace_generation,
 )
+from gakeras.evolution.finalists import FinalResults
+from gakeras.evolution.hall_of_fame import hall_of_fame
 from gakeras.evolution.loops import Replace
 from gakeras.fitness.objectives import WEIGHTS, objectives
 from gakeras.jobs import JobResult
@@ -49,6 +53,15 @@ def record_of(event: Event, elapsed: float) -> Record:
                 "elapsed": round(elapsed, 3),
                 **event.result.to_json(),
             }
+        case Measured():
+            return {
+                "type": "measured",
+                "number": event.number,
+                "stage": event.stage,
+                "fold": event.fold,
+                "elapsed": round(elapsed, 3),
+                **event.result.to_json(),
+            }
         case Abandoned():
             return {"type": "abandoned", "number": event.number, "elapsed": round(elapsed, 3)}
 
@@ -67,6 +80,9 @@ def event_of(record: Record) -> Event | None:
             )
         case "finished":
             return Finished(record["number"], JobResult.from_json(record))
+        case "measured":
+            result = JobResult.from_json(record)
+            return Measured(record["number"], result, record["stage"], record["fold"])
         case "abandoned":
             return Abandoned(record["number"])
     return None
@@ -114,6 +130,8 @@ def _apply(event: Event | None, past: Replay, settings: Settings) -> None:
             past.state.add_proposal(event)
             if event.verdict:
                 past.statuses[event.verdict] = past.statuses.get(event.verdict, 0) + 1
+        case Measured():
+            past.state.add_piece(event)
         case Finished():
             _count(past, event)
             _settle(past.state, event, settings)
@@ -124,6 +142,18 @@ def replacement(settings: Settings) -> Replace:
     if settings.algorithm == "generational":
         return replace_generation(settings.population_size, settings.num_elite)
     return discard_worst(settings.population_size)
+
+
+def leaders(evaluated: Iterable[Individual], finals: FinalResults, n: int) -> list[Individual]:
+    """Return the best `n` individuals: the finalists as their finals rank them, then the others.
+
+    Losses of finalists are means over all folds; those of the others may be of the first alone.
+    """
+    individuals = list(evaluated)
+    first = rank_finalists(individuals, finals)
+    numbers = {finalist.id for finalist in first}
+    others = [individual for individual in individuals if individual.id not in numbers]
+    return [*first, *hall_of_fame(others, n)][:n]
 
 
 def _settle(state: SearchState, event: Finished, settings: Settings) -> None:

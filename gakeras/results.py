@@ -16,14 +16,13 @@ from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
 from gakeras.errors import InputError, RunError
 from gakeras.evolution import Individual
-from gakeras.evolution.hall_of_fame import hall_of_fame
 from gakeras.executors import ExecutorChoice, choose_executor
 from gakeras.finals import FinalTraining, TrainingSummary, find_done, summarise, train_all
 from gakeras.fitness.objectives import fold_losses, fold_metrics, spread
 from gakeras.fitness.options import TrainingOptions
 from gakeras.journal import JournalWriter, read_journal
 from gakeras.progress import Progress
-from gakeras.replay import Replay, replay
+from gakeras.replay import Replay, leaders, replay
 from gakeras.run import RunDirectory
 from gakeras.session import Session
 from gakeras.supervision import child_options
@@ -91,7 +90,7 @@ class SearchResult:
         """
         if n < 1:
             raise InputError("A leaderboard has a first place.", expected="n >= 1", received=f"n={n}")
-        best = hall_of_fame(self._past.evaluated, n)
+        best = leaders(self._past.evaluated, self._past.state.finals, n)
         if not best:
             reason = self._past.state.last_failure or self.stop_reason or "nothing was evaluated"
             raise RunError(f"There is no individual: no evaluation succeeded ({reason}).")

@@ -9,11 +9,12 @@ from typing import Any
 from gakeras.config import Settings
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import genome_cost
-from gakeras.evaluations import Evaluations
+from gakeras.evaluations import Evaluations, forget_paused
 from gakeras.evolution import (
     Abandoned,
     Budget,
     Event,
+    Finals,
     Finished,
     LongestFirst,
     Proposer,
@@ -21,6 +22,7 @@ from gakeras.evolution import (
     generational,
     make_toolbox,
     predict_by_flops,
+    run_finals,
     steady_state,
 )
 from gakeras.executors import ExecutorChoice, choose_executor
@@ -52,8 +54,9 @@ def continue_search(
     with JournalWriter(run.journal) as journal, session:
         past = replay(read_journal(run.journal), settings)
         start = time.monotonic() - past.elapsed
-        budget = _budget(settings, start, session)
-        if budget.stop_reason(past.state) is None:
+        finals = _finals(settings, factory.slots)
+        budget = _budget(settings, start, session, finals, factory.slots)
+        if budget.stop_reason(past.state) is None or (finals is not None and finals.steps(past.state)):
             options = child_options(run, workers, settings.backend)
             with (
                 Dispatcher(factory, options, stall_seconds=workers.stall_seconds) as dispatcher,
@@ -62,8 +65,9 @@ def continue_search(
                 evaluations = Evaluations(run, settings, past.state, dispatcher, budget.seconds_left)
                 losses = [individual.loss for individual in past.evaluated]
                 try:
-                    for events in _loop(past.state, settings, run, evaluations, budget):
+                    for events in _stages(past.state, settings, run, evaluations, budget, finals):
                         journal.append(record_of(event, time.monotonic() - start) for event in events)
+                        _tidy(run, settings, events)
                         losses += _losses(events)
                         _show(bar, past.state, events, min(losses, default=None))
                 except KeyboardInterrupt:
@@ -82,13 +86,50 @@ def continue_search(
     )
 
 
-def _budget(settings: Settings, start: float, session: Session) -> Budget:
+def _finals(settings: Settings, slots: int) -> Finals | None:
+    """Return how finalists are compared, where candidates do not get all folds."""
+    fidelity = settings.fidelity
+    if fidelity.kind == "full":
+        return None
+    budgets = [] if settings.max_cpu_seconds is None else [settings.max_cpu_seconds]
+    budgets += [] if settings.max_seconds is None else [slots * settings.max_seconds]
+    return Finals(
+        fidelity.num_finalists,
+        settings.num_folds,
+        settings.training.epochs,
+        settings.final.epochs,
+        fidelity.num_final_folds,
+        max_cpu_seconds=fidelity.finals_share * min(budgets) if budgets else None,
+    )
+
+
+def _budget(settings: Settings, start: float, session: Session, finals: Finals | None, slots: int) -> Budget:
+    def reserve(state: SearchState) -> tuple[float, float]:
+        return (0.0, 0.0) if finals is None else finals.reserve(state, slots)
+
     return Budget(
         settings.max_evaluations,
+        settings.max_cpu_seconds,
         deadline=None if settings.max_seconds is None else start + settings.max_seconds,
         max_first_failures=settings.max_first_failures,
         session=session,
+        reserve=reserve,
     )
+
+
+def _stages(
+    state: SearchState,
+    settings: Settings,
+    run: RunDirectory,
+    workers: Evaluations,
+    budget: Budget,
+    finals: Finals | None,
+) -> Iterator[list[Event]]:
+    """Search, and then let the finalists compete, unless the session ends before."""
+    if budget.stop_reason(state) is None:
+        yield from _loop(state, settings, run, workers, budget)
+    if finals is not None and not (budget.session and budget.session.is_closing(state.durations)):
+        yield from run_finals(state, finals, workers, budget)
 
 
 def _loop(
@@ -114,7 +155,16 @@ def _loop(
     if settings.algorithm == "generational":
         return generational(state, **arguments, generation_size=settings.population_size)
     predict = predict_by_flops(lambda genome: genome_cost(genome, input_shape, outputs).flops)
-    return steady_state(state, **arguments, schedule=LongestFirst(predict, settings.num_last))
+    ladder = settings.fidelity.ladder(settings.num_folds, settings.training.epochs, settings.population_size)
+    schedule = LongestFirst(predict, settings.num_last)
+    return steady_state(state, **arguments, schedule=schedule, ladder=ladder)
+
+
+def _tidy(run: RunDirectory, settings: Settings, events: Sequence[Event]) -> None:
+    """Remove the training states of evaluations that are finished, and on disk."""
+    for event in events if not settings.fidelity.is_plain else ():
+        if isinstance(event, Finished):
+            forget_paused(run, event.number)
 
 
 def _progress(settings: Settings, past: Replay, budget: Budget, show: bool) -> Progress:

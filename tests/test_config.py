@@ -110,7 +110,7 @@ def test_several_mistakes_are_named_at_once() -> None:
 
 
 def test_a_search_needs_a_budget() -> None:
-    with pytest.raises(InputError, match="max_evaluations, max_seconds, or both. Received: neither"):
+    with pytest.raises(InputError, match="max_evaluations, max_seconds, max_cpu_seconds, or more than one. Received: none"):
         settings_from({})
 
 

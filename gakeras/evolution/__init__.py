@@ -4,11 +4,13 @@ Knows no Keras, no MPI and no files. DEAP provides the toolbox, the cut of the c
 the Gaussian steps, the tournament and the fitness.
 """
 
+from gakeras.evolution.budget import Budget, Session
 from gakeras.evolution.durations import Duration, median_seconds, quantile_seconds
+from gakeras.evolution.fidelity import Fidelity
+from gakeras.evolution.finalists import Finals, rank_finalists, run_finals
 from gakeras.evolution.individual import Fitness, Individual
+from gakeras.evolution.ladder import Ladder, Step, Stretch
 from gakeras.evolution.loops import (
-    Budget,
-    Session,
     absorb,
     absorb_later,
     discard_worst,
@@ -19,7 +21,7 @@ from gakeras.evolution.loops import (
 from gakeras.evolution.proposal import Proposer, make_toolbox
 from gakeras.evolution.schedule import LongestFirst, predict_by_flops
 from gakeras.evolution.settings import Caps, Variation
-from gakeras.evolution.state import Abandoned, Event, Finished, Proposal, SearchState
+from gakeras.evolution.state import Abandoned, Event, Finished, Measured, Proposal, SearchState
 
 __all__ = [
     "Abandoned",
@@ -27,14 +29,20 @@ __all__ = [
     "Caps",
     "Duration",
     "Event",
+    "Fidelity",
+    "Finals",
     "Finished",
     "Fitness",
     "Individual",
+    "Ladder",
     "LongestFirst",
+    "Measured",
     "Proposal",
     "Proposer",
     "SearchState",
     "Session",
+    "Step",
+    "Stretch",
     "Variation",
     "absorb",
     "absorb_later",
@@ -44,6 +52,8 @@ __all__ = [
     "median_seconds",
     "predict_by_flops",
     "quantile_seconds",
+    "rank_finalists",
     "replace_generation",
+    "run_finals",
     "steady_state",
 ]

@@ -15,9 +15,10 @@ import numpy as np
 
 from gakeras.data import StoredData, open_data
 from gakeras.data.folds import fold_indices
-from gakeras.encoding import Genome, genome_cost
+from gakeras.encoding import Genome, genome_cost, num_activations
 from gakeras.fitness.network import compiled_model, score, set_statistics
 from gakeras.fitness.options import TrainingOptions
+from gakeras.fitness.stopping import stop_rule
 from gakeras.fitness.trainer import Trainer
 from gakeras.jobs import JobFailed
 from gakeras.seeding import derive_seed
@@ -34,11 +35,14 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         payload: `genome`, `run_seed`, `repeat`, `folds` (a list), `from_epoch`, `to_epoch`,
             `training` (`TrainingOptions` as JSON), `data_dir`, `folds_file`, and perhaps
-            `load_from` and `save_to`: directories of checkpoints, one file a fold.
+            `load_from` and `save_to`: directories of checkpoints, one file a fold; `dead` and
+            `max_epoch_seconds`: when to stop early (see `gakeras.fitness.stopping`).
 
     Returns:
-        Measures: parameters, FLOPs, and for every fold a list of epochs with training loss,
-        validation loss and metric, seconds and CPU-seconds. Artifacts: the checkpoints.
+        Measures: parameters, FLOPs, activations (numbers that the layers of one example put
+        out), and for every fold a list of epochs with training loss, validation loss and
+        metric, seconds and CPU-seconds. Artifacts: the checkpoints. With the status `stopped`
+        and a reason where it was not worth going on.
 
     Raises:
         JobFailed: A loss is not finite; the measures up to then come with it.
@@ -48,7 +52,12 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
     data = _open_data(payload["data_dir"])
     folds = np.load(payload["folds_file"], allow_pickle=False)
     cost = genome_cost(genome, data.info.input_shape, data.info.task.outputs)
-    measures: dict[str, Any] = {"parameters": cost.parameters, "flops": cost.flops, "folds": []}
+    measures: dict[str, Any] = {
+        "parameters": cost.parameters,
+        "flops": cost.flops,
+        "activations": num_activations(genome, data.info.input_shape, data.info.task.outputs),
+        "folds": [],
+    }
     artifacts: dict[str, str] = {}
     try:
         trainer = Trainer(compiled_model(genome, data.info, options), options.batch_size, _largest(folds))
@@ -57,6 +66,7 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
             measures["folds"].append(record)
             seed = derive_seed(payload["run_seed"], genome.digest, "fold", fold, "repeat", payload["repeat"])
             train, validation = fold_indices(folds, fold)
+            is_hopeless = stop_rule(payload, fold, data.info.task, data.y[train])
             trainer.reset(seed)
             set_statistics(trainer.model, data.x, data.y, train)
             if payload.get("load_from"):
@@ -69,6 +79,9 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
                     raise JobFailed(
                         f"diverged: the loss is not finite in fold {fold}, epoch {epoch}", measures
                     )
+                reason = is_hopeless(record["epochs"])
+                if reason is not None:
+                    return {"status": "stopped", "reason": reason, "measures": measures}
             if payload.get("save_to"):
                 path = Path(payload["save_to"]) / f"fold{fold}.npz"
                 path.parent.mkdir(parents=True, exist_ok=True)
