@@ -11,7 +11,7 @@ from typing import Any
 
 from gakeras.config import Settings
 from gakeras.dispatch import Dispatcher
-from gakeras.evolution import Finished, SearchState, Step, Stretch, median_seconds
+from gakeras.evolution import Finished, SearchState, Step, median_seconds
 from gakeras.jobs import Job
 from gakeras.run import RunDirectory
 
@@ -106,7 +106,7 @@ def evaluation_job(step: Step, run: RunDirectory, settings: Settings) -> Job:
     if to_epoch < training.epochs:
         payload["save_to"] = str(_paused(run, step.number, to_epoch))
     if step.stage == "search":
-        payload |= _stops(stretch, settings)
+        payload |= _stops(settings)
     return Job(id=step.job_id, kind="evaluate", payload=payload)
 
 
@@ -115,11 +115,26 @@ def forget_paused(run: RunDirectory, number: int) -> None:
     shutil.rmtree(run.paused / str(number), ignore_errors=True)
 
 
-def _stops(stretch: Stretch, settings: Settings) -> dict[str, Any]:
-    fidelity = settings.fidelity
-    if not fidelity.dead_after:
-        return {}
-    return {"dead": {"after": fidelity.dead_after, "share": fidelity.dead_share}}
+def _stops(settings: Settings) -> dict[str, Any]:
+    """Return when the worker is to give up a step of the search by itself."""
+    fidelity, caps = settings.fidelity, settings.caps
+    stops: dict[str, Any] = {}
+    if fidelity.dead_after:
+        stops["dead"] = {"after": fidelity.dead_after, "share": fidelity.dead_share}
+    if caps.max_cpu_seconds is not None:
+        num_epochs = settings.num_folds * settings.training.epochs
+        stops["max_epoch_seconds"] = caps.overshoot * caps.max_cpu_seconds / num_epochs
+    return stops
+
+
+def calibration_job(run: RunDirectory, settings: Settings) -> Job:
+    """Return the job that times a few networks on a worker."""
+    payload = {
+        "training": asdict(settings.training),
+        "data_dir": str(run.data),
+        "num_folds": settings.num_folds,
+    }
+    return Job(id="calibration", kind="calibrate", payload=payload)
 
 
 def _paused(run: RunDirectory, number: int, epoch: int) -> Path:

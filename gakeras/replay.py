@@ -18,6 +18,7 @@ from gakeras.evolution import (
     Measured,
     Proposal,
     SearchState,
+    Timing,
     absorb,
     absorb_later,
     discard_worst,
@@ -102,6 +103,7 @@ class Replay:
     statuses: dict[str, int] = field(default_factory=dict)
     trainings: list[Mapping[str, Any]] = field(default_factory=list)
     elapsed: float = 0.0
+    calibration: list[Timing] = field(default_factory=list)
 
 
 def replay(journal: Journal, settings: Settings) -> Replay:
@@ -121,6 +123,9 @@ def replay(journal: Journal, settings: Settings) -> Replay:
         _apply(event, past, settings)
         if record["type"] == "trained":
             past.trainings.append(record)
+        if record["type"] == "calibrated":
+            past.calibration = [Timing(**timing) for timing in record["measures"].get("timings", ())]
+            past.state.cpu_seconds += record["cpu_seconds"]
     return past
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from gakeras.config import Settings
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import genome_cost
-from gakeras.evaluations import Evaluations, forget_paused
+from gakeras.evaluations import Evaluations, calibration_job, forget_paused
 from gakeras.evolution import (
     Abandoned,
     Budget,
@@ -17,8 +17,10 @@ from gakeras.evolution import (
     Finals,
     Finished,
     LongestFirst,
+    Pricing,
     Proposer,
     SearchState,
+    Timing,
     generational,
     make_toolbox,
     predict_by_flops,
@@ -63,9 +65,11 @@ def continue_search(
                 _progress(settings, past, budget, progress) as bar,
             ):
                 evaluations = Evaluations(run, settings, past.state, dispatcher, budget.seconds_left)
+                if budget.stop_reason(past.state) is None:
+                    _calibrate(past, run, settings, dispatcher, journal)
                 losses = [individual.loss for individual in past.evaluated]
                 try:
-                    for events in _stages(past.state, settings, run, evaluations, budget, finals):
+                    for events in _stages(past, settings, run, evaluations, budget, finals):
                         journal.append(record_of(event, time.monotonic() - start) for event in events)
                         _tidy(run, settings, events)
                         losses += _losses(events)
@@ -117,8 +121,20 @@ def _budget(settings: Settings, start: float, session: Session, finals: Finals |
     )
 
 
+def _calibrate(
+    past: Replay, run: RunDirectory, settings: Settings, dispatcher: Dispatcher, journal: JournalWriter
+) -> None:
+    """Time a few networks on a worker where costs are to be predicted, once in a run; it may fail."""
+    if settings.caps.max_cpu_seconds is None or past.calibration or past.state.timings:
+        return
+    (result,) = dispatcher.run([calibration_job(run, settings)])
+    journal.append([{"type": "calibrated", "elapsed": past.elapsed, **result.to_json()}])
+    past.calibration = [Timing(**timing) for timing in result.measures.get("timings", ())]
+    past.state.cpu_seconds += result.cpu_seconds
+
+
 def _stages(
-    state: SearchState,
+    past: Replay,
     settings: Settings,
     run: RunDirectory,
     workers: Evaluations,
@@ -126,15 +142,17 @@ def _stages(
     finals: Finals | None,
 ) -> Iterator[list[Event]]:
     """Search, and then let the finalists compete, unless the session ends before."""
+    state = past.state
     if budget.stop_reason(state) is None:
-        yield from _loop(state, settings, run, workers, budget)
+        yield from _loop(past, settings, run, workers, budget)
     if finals is not None and not (budget.session and budget.session.is_closing(state.durations)):
         yield from run_finals(state, finals, workers, budget)
 
 
 def _loop(
-    state: SearchState, settings: Settings, run: RunDirectory, workers: Evaluations, budget: Budget
+    past: Replay, settings: Settings, run: RunDirectory, workers: Evaluations, budget: Budget
 ) -> Iterator[list[Event]]:
+    state = past.state
     input_shape, outputs = run.info.input_shape, run.info.task.outputs
     propose = Proposer(
         run_seed=settings.seed,
@@ -144,6 +162,7 @@ def _loop(
         outputs=outputs,
         min_population_size=settings.first_population,
         caps=settings.caps,
+        pricing=Pricing(input_shape, outputs, settings.num_folds, settings.training.epochs, past.calibration),
     )
     arguments: dict[str, Any] = {
         "propose": propose,

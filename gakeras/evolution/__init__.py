@@ -5,6 +5,7 @@ the Gaussian steps, the tournament and the fitness.
 """
 
 from gakeras.evolution.budget import Budget, Session
+from gakeras.evolution.cost_model import CostModel, Pricing, fit_cost_model
 from gakeras.evolution.durations import Duration, median_seconds, quantile_seconds
 from gakeras.evolution.fidelity import Fidelity
 from gakeras.evolution.finalists import Finals, rank_finalists, run_finals
@@ -18,6 +19,7 @@ from gakeras.evolution.loops import (
     replace_generation,
     steady_state,
 )
+from gakeras.evolution.pieces import Timing
 from gakeras.evolution.proposal import Proposer, make_toolbox
 from gakeras.evolution.schedule import LongestFirst, predict_by_flops
 from gakeras.evolution.settings import Caps, Variation
@@ -27,6 +29,10 @@ __all__ = [
     "Abandoned",
     "Budget",
     "Caps",
+    "CostModel",
+    "Pricing",
+    "Timing",
+    "fit_cost_model",
     "Duration",
     "Event",
     "Fidelity",

@@ -63,7 +63,7 @@ def fold_losses(whole: JobResult | Mapping[str, Any]) -> dict[int, float]:
 def timing_of(whole: JobResult, earlier: Sequence[JobResult] = ()) -> Timing | None:
     """Return what an epoch took in the last piece of an evaluation; None where that cannot be told.
 
-    The first epoch of a job traces the model, so it is left out, and tells what that took.
+    The first epoch of a job that traces the model is left out, and tells what that took.
     """
     measures = whole.measures
     if not {"activations", "parameters", "flops"} <= measures.keys():
@@ -75,14 +75,10 @@ def timing_of(whole: JobResult, earlier: Sequence[JobResult] = ()) -> Timing | N
         for fold in measures.get("folds", ())
         for epoch in fold["epochs"][done.get(fold["fold"], 0) :]
     ]
-    if len(seconds) < 2:
+    is_traced = measures.get("traced", True)
+    others = seconds[1:] if is_traced else seconds
+    if not others:
         return None
-    traced, *others = seconds
     usual = sum(others) / len(others)
-    return Timing(
-        measures["flops"] / 2,
-        measures["activations"],
-        measures["parameters"],
-        usual,
-        max(0.0, traced - usual),
-    )
+    tracing = max(0.0, seconds[0] - usual) if is_traced else None
+    return Timing(measures["flops"] / 2, measures["activations"], measures["parameters"], usual, tracing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import math
 import time
 from collections.abc import Mapping
@@ -40,9 +41,9 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         Measures: parameters, FLOPs, activations (numbers that the layers of one example put
-        out), and for every fold a list of epochs with training loss, validation loss and
-        metric, seconds and CPU-seconds. Artifacts: the checkpoints. With the status `stopped`
-        and a reason where it was not worth going on.
+        out), whether the model had to be traced, and for every fold a list of epochs with
+        training loss, validation loss and metric, seconds and CPU-seconds. Artifacts: the
+        checkpoints. With the status `stopped` and a reason where it was not worth going on.
 
     Raises:
         JobFailed: A loss is not finite; the measures up to then come with it.
@@ -59,8 +60,14 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
         "folds": [],
     }
     artifacts: dict[str, str] = {}
+    key = json.dumps([payload[name] for name in ("genome", "training", "data_dir", "folds_file")])
+    trainer = _paused.pop(key, None)
+    measures["traced"] = trainer is None
     try:
-        trainer = Trainer(compiled_model(genome, data.info, options), options.batch_size, _largest(folds))
+        if trainer is None:
+            _forget_paused()
+            model = compiled_model(genome, data.info, options)
+            trainer = Trainer(model, options.batch_size, _largest(folds))
         for fold in payload["folds"]:
             record: dict[str, Any] = {"fold": fold, "epochs": []}
             measures["folds"].append(record)
@@ -87,8 +94,11 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 trainer.save_state(path)
                 artifacts[f"fold{fold}"] = str(path)
+        if payload.get("save_to"):
+            _paused[key] = trainer
     finally:
-        forget_models()
+        if key not in _paused:
+            forget_models()
     return {"measures": measures, "artifacts": artifacts}
 
 
@@ -96,6 +106,16 @@ def forget_models() -> None:
     """Release what Keras keeps of models that are no longer used."""
     keras.backend.clear_session()
     gc.collect()
+
+
+_paused: dict[str, Trainer] = {}
+"""The trainer of the last evaluation that is to go on: where this worker does the next step, it is traced."""
+
+
+def _forget_paused() -> None:
+    if _paused:
+        _paused.clear()
+        forget_models()
 
 
 def _run_epoch(
