@@ -15,6 +15,7 @@ from pydantic.dataclasses import dataclass
 from gakeras.encoding import Genome, SearchSpace
 from gakeras.errors import InputError
 from gakeras.evolution import Caps, Fidelity, Variation
+from gakeras.fitness.objectives import Objective
 from gakeras.fitness.options import Optimizer, Schedule, TrainingOptions
 from gakeras.validation import read_values, validated
 
@@ -94,6 +95,8 @@ class Settings:
     together and start longest first (see `gakeras.evolution.LongestFirst`); 0 is Algorithm 1
     to the letter. `max_first_failures` evaluations that all fail end the run.
     `max_cpu_seconds` is a budget in CPU-seconds of the workers, over all their threads.
+    Several `objectives` are traded off by NSGA-II; a `penalty` adds to the loss, for each
+    unit of another measure (see `gakeras.fitness.objectives`).
     """
 
     name: str = "search"
@@ -109,6 +112,8 @@ class Settings:
     max_seconds: PositiveFloat | None = None
     max_cpu_seconds: PositiveFloat | None = None
     num_folds: Annotated[int, Field(ge=2)] = 5
+    objectives: tuple[Objective, ...] = ("loss",)
+    penalty: dict[Objective, PositiveFloat] = field(default_factory=dict)
     max_first_failures: PositiveInt = 8
     data: DataSettings | None = None
     space: SearchSpace = field(default_factory=SearchSpace)
@@ -141,6 +146,12 @@ class Settings:
             raise ValueError(
                 f"min_population_size must be at most population_size, received "
                 f"{self.min_population_size} > {self.population_size}"
+            )
+        names = self.objectives
+        if names[:1] != ("loss",) or len(set(names)) < len(names) or "loss" in self.penalty:
+            raise ValueError(
+                f"objectives: the loss first, then different others, and penalties of others than it, "
+                f"received objectives={names}, penalty={self.penalty}"
             )
         baselines = self.final.baselines
         if len({"best", *baselines}) <= len(baselines):

@@ -16,7 +16,7 @@ from gakeras.evolution.finalists import FinalResults
 from gakeras.evolution.state import Stage
 from gakeras.jobs import JobResult
 from gakeras.journal import Record, read_journal
-from gakeras.replay import assess, event_of, leaders
+from gakeras.replay import assessment, event_of, leaders
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,9 @@ def read_history(path: str | Path) -> History:
         elif isinstance(event, Finished):
             if event.number not in proposals:
                 raise JournalError(f"{file}, line {line}: individual {event.number} was never proposed.")
-            evaluations.append(_evaluation(proposals[event.number], event.result, record["elapsed"]))
+            evaluations.append(
+                _evaluation(proposals[event.number], event.result, record["elapsed"], settings)
+            )
         elif isinstance(event, Measured) and event.stage != "search":
             finals[event.number, event.stage, event.fold] = event.result
         elif record["type"] == "trained":
@@ -194,8 +196,8 @@ def read_history(path: str | Path) -> History:
     return History(journal.header, settings, proposals, evaluations, trainings, elapsed, has_ended, finals)
 
 
-def _evaluation(proposal: Proposal, result: JobResult, elapsed: float) -> Evaluation:
-    fitness = assess(result)
+def _evaluation(proposal: Proposal, result: JobResult, elapsed: float, settings: Settings) -> Evaluation:
+    fitness = assessment(settings)(result)
     individual = None
     if fitness is not None and math.isfinite(fitness.values[0]):
         individual = Individual(proposal.number, proposal.genome, fitness, result.measures, proposal.parents)

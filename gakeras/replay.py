@@ -21,14 +21,15 @@ from gakeras.evolution import (
     Timing,
     absorb,
     absorb_later,
+    discard_dominated,
     discard_worst,
     rank_finalists,
     replace_generation,
 )
 from gakeras.evolution.finalists import FinalResults
 from gakeras.evolution.hall_of_fame import hall_of_fame
-from gakeras.evolution.loops import Replace
-from gakeras.fitness.objectives import WEIGHTS, objectives
+from gakeras.evolution.loops import Assess, Replace
+from gakeras.fitness.objectives import objectives, weights
 from gakeras.jobs import JobResult
 from gakeras.journal import Journal, Record
 
@@ -89,9 +90,16 @@ def event_of(record: Record) -> Event | None:
     return None
 
 
-def assess(result: JobResult) -> Fitness | None:
-    """Return the fitness a result stands for; None where the evaluation failed."""
-    return Fitness(objectives(result.measures), WEIGHTS) if result.status == "ok" else None
+def assessment(settings: Settings) -> Assess:
+    """Return what turns results into fitness under a run's objectives; a failed evaluation has none."""
+
+    def assess(result: JobResult) -> Fitness | None:
+        if result.status != "ok":
+            return None
+        values = objectives(result.measures, settings.objectives, settings.penalty)
+        return Fitness(values, weights(settings.objectives))
+
+    return assess
 
 
 @dataclass
@@ -138,12 +146,14 @@ def _apply(event: Event | None, past: Replay, settings: Settings) -> None:
         case Measured():
             past.state.add_piece(event)
         case Finished():
-            _count(past, event)
+            _count(past, event, settings)
             _settle(past.state, event, settings)
 
 
 def replacement(settings: Settings) -> Replace:
     """Return how newcomers enter the population under a run's algorithm."""
+    if len(settings.objectives) > 1:
+        return discard_dominated(settings.population_size)
     if settings.algorithm == "generational":
         return replace_generation(settings.population_size, settings.num_elite)
     return discard_worst(settings.population_size)
@@ -162,7 +172,7 @@ def leaders(evaluated: Iterable[Individual], finals: FinalResults, n: int) -> li
 
 
 def _settle(state: SearchState, event: Finished, settings: Settings) -> None:
-    replace = replacement(settings)
+    replace, assess = replacement(settings), assessment(settings)
     if settings.algorithm == "generational":
         size = settings.population_size
         absorb_later(state, event, assess=assess, replace=replace, generation_size=size)
@@ -170,10 +180,10 @@ def _settle(state: SearchState, event: Finished, settings: Settings) -> None:
         absorb(state, event, assess=assess, replace=replace)
 
 
-def _count(past: Replay, event: Finished) -> None:
+def _count(past: Replay, event: Finished, settings: Settings) -> None:
     status = event.result.status
     past.statuses[status] = past.statuses.get(status, 0) + 1
-    fitness = assess(event.result)
+    fitness = assessment(settings)(event.result)
     if fitness is not None:
         proposal = past.state.in_flight[event.number]
         past.evaluated.append(

@@ -6,9 +6,12 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from deap import base
+
 from gakeras.config import Settings
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import genome_cost
+from gakeras.encoding.blocks import Shape
 from gakeras.evaluations import Evaluations, calibration_job, forget_paused
 from gakeras.evolution import (
     Abandoned,
@@ -25,13 +28,14 @@ from gakeras.evolution import (
     make_toolbox,
     predict_by_flops,
     run_finals,
+    select_by_dominance,
     steady_state,
 )
 from gakeras.executors import ExecutorChoice, choose_executor
 from gakeras.fitness.objectives import objectives
 from gakeras.journal import JournalWriter, read_journal
 from gakeras.progress import Progress
-from gakeras.replay import Replay, assess, record_of, replacement, replay
+from gakeras.replay import Replay, assessment, record_of, replacement, replay
 from gakeras.results import SearchResult
 from gakeras.run import RunDirectory
 from gakeras.session import Session
@@ -72,7 +76,7 @@ def continue_search(
                     for events in _stages(past, settings, run, evaluations, budget, finals):
                         journal.append(record_of(event, time.monotonic() - start) for event in events)
                         _tidy(run, settings, events)
-                        losses += _losses(events)
+                        losses += _losses(events, settings)
                         _show(bar, past.state, events, min(losses, default=None))
                 except KeyboardInterrupt:
                     was_interrupted = True
@@ -156,7 +160,7 @@ def _loop(
     input_shape, outputs = run.info.input_shape, run.info.task.outputs
     propose = Proposer(
         run_seed=settings.seed,
-        toolbox=make_toolbox(settings.space, input_shape, settings.variation),
+        toolbox=_toolbox(settings, input_shape),
         variation=settings.variation,
         input_shape=input_shape,
         outputs=outputs,
@@ -167,7 +171,7 @@ def _loop(
     arguments: dict[str, Any] = {
         "propose": propose,
         "replace": replacement(settings),
-        "assess": assess,
+        "assess": assessment(settings),
         "workers": workers,
         "budget": budget,
     }
@@ -177,6 +181,13 @@ def _loop(
     ladder = settings.fidelity.ladder(settings.num_folds, settings.training.epochs, settings.population_size)
     schedule = LongestFirst(predict, settings.num_last)
     return steady_state(state, **arguments, schedule=schedule, ladder=ladder)
+
+
+def _toolbox(settings: Settings, input_shape: Shape) -> base.Toolbox:
+    toolbox = make_toolbox(settings.space, input_shape, settings.variation)
+    if len(settings.objectives) > 1:
+        toolbox.register("select", select_by_dominance)
+    return toolbox
 
 
 def _tidy(run: RunDirectory, settings: Settings, events: Sequence[Event]) -> None:
@@ -206,9 +217,9 @@ def _show(bar: Progress, state: SearchState, events: Sequence[Event], best: floa
     )
 
 
-def _losses(events: Sequence[Event]) -> list[float]:
+def _losses(events: Sequence[Event], settings: Settings) -> list[float]:
     return [
-        objectives(event.result.measures)[0]
+        objectives(event.result.measures, settings.objectives, settings.penalty)[0]
         for event in events
         if isinstance(event, Finished) and event.result.status == "ok"
     ]

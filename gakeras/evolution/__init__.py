@@ -19,6 +19,7 @@ from gakeras.evolution.loops import (
     replace_generation,
     steady_state,
 )
+from gakeras.evolution.pareto import discard_dominated, pareto_front, select_by_dominance
 from gakeras.evolution.pieces import Timing
 from gakeras.evolution.proposal import Proposer, make_toolbox
 from gakeras.evolution.schedule import LongestFirst, predict_by_flops
@@ -52,7 +53,10 @@ __all__ = [
     "Variation",
     "absorb",
     "absorb_later",
+    "discard_dominated",
     "discard_worst",
+    "pareto_front",
+    "select_by_dominance",
     "generational",
     "make_toolbox",
     "median_seconds",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import math
+import statistics
 import time
 from collections.abc import Mapping
 from functools import lru_cache
@@ -37,13 +38,15 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
         payload: `genome`, `run_seed`, `repeat`, `folds` (a list), `from_epoch`, `to_epoch`,
             `training` (`TrainingOptions` as JSON), `data_dir`, `folds_file`, and perhaps
             `load_from` and `save_to`: directories of checkpoints, one file a fold; `dead` and
-            `max_epoch_seconds`: when to stop early (see `gakeras.fitness.stopping`).
+            `max_epoch_seconds`: when to stop early (see `gakeras.fitness.stopping`); `latency`:
+            whether to measure that.
 
     Returns:
         Measures: parameters, FLOPs, activations (numbers that the layers of one example put
         out), whether the model had to be traced, and for every fold a list of epochs with
-        training loss, validation loss and metric, seconds and CPU-seconds. Artifacts: the
-        checkpoints. With the status `stopped` and a reason where it was not worth going on.
+        training loss, validation loss and metric, seconds and CPU-seconds; bytes of the weights
+        and, where asked for, the seconds one example takes. Artifacts: the checkpoints. With
+        the status `stopped` and a reason where it was not worth going on.
 
     Raises:
         JobFailed: A loss is not finite; the measures up to then come with it.
@@ -68,6 +71,9 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
             _forget_paused()
             model = compiled_model(genome, data.info, options)
             trainer = Trainer(model, options.batch_size, _largest(folds))
+        measures["size_bytes"] = sum(weight.nbytes for weight in trainer.model.get_weights())
+        if payload.get("latency"):
+            measures["latency_seconds"] = latency_seconds(trainer.model, data)
         for fold in payload["folds"]:
             record: dict[str, Any] = {"fold": fold, "epochs": []}
             measures["folds"].append(record)
@@ -100,6 +106,18 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
         if key not in _paused:
             forget_models()
     return {"measures": measures, "artifacts": artifacts}
+
+
+def latency_seconds(model: keras.Model, data: StoredData, repeats: int = 20) -> float:
+    """Return the median of the seconds that the outputs for a single example take on this worker."""
+    example = np.asarray(data.x[:1])
+    model.predict_on_batch(example)  # traces
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        np.asarray(model.predict_on_batch(example))
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
 
 
 def forget_models() -> None:
