@@ -4,6 +4,7 @@ from __future__ import annotations
 
 KINDS: dict[str, str] = {
     "evaluate": "gakeras.fitness.evaluation:evaluate",
+    "calibrate": "gakeras.fitness.calibration:calibrate",
     "train": "gakeras.fitness.final:train",
     "measure_ancestor": "gakeras.synthesis.births:measure_ancestor",
     "bear_offspring": "gakeras.synthesis.births:bear_offspring",
