@@ -3,11 +3,11 @@
     python tests/benchmarks/synthesis_frontier.py --data PATH/mnist.npz --runs runs/mnist --json mnist.json
 
 For every seed one ancestor is trained; each method then goes down the same schedule of generations,
-with the same epochs for each, and the networks that first reach each of the efficiencies below
-are trained further, for the same epochs again. A family ends where validation falls three points below
-the ancestor, as in the paper, so a method that has nothing at an efficiency fell before. A method differs from `papers` in the settings of
-`METHODS` alone. Accuracies are of the test set, which decides nothing. A run that was stopped goes on
-where it was; finished ones are read again.
+with the same epochs for each, and the networks that first reach each of the efficiencies below are
+trained further, for the same epochs again. A family ends where validation falls three points below
+the ancestor, as in the paper, so a method without a network at an efficiency fell before. A method
+differs from `papers` in the settings of `METHODS` alone. Accuracies are of the test set, which
+decides nothing. A run that was stopped goes on where it was; finished ones are read again.
 """
 
 from __future__ import annotations
