@@ -41,6 +41,11 @@ METHODS: dict[str, dict[str, Any]] = {
     "lamp scores": {"drawing": {"synapse_score": "lamp", "sharpness": 2.0}},
     "by layer": {"drawing": {"budget_per": "layer"}},
     "varied": {"training": {"shift": 0.08}, "last": {"shift": 0.08}},
+    "best": {
+        "distillation": {"share": 0.7, "temperature": 2.0},
+        "training": {"shift": 0.08},
+        "last": {"shift": 0.08},
+    },
     "varied lamp": {"drawing": {"method": "lamp"}, "training": {"shift": 0.08}, "last": {"shift": 0.08}},
 }
 
