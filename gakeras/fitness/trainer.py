@@ -10,6 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from gakeras.encoding import Learning
+from gakeras.errors import InputError
+from gakeras.fitness.augmentation import augmentation
 from gakeras.seeding import derive_seed
 
 _TRAIN_ON_BATCH_RESETS = tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 15)
@@ -41,9 +44,23 @@ class Trainer:
         max_examples: The most examples any training will have: every epoch has as many
             steps as these need, and every batch one shape, so nothing is traced or
             compiled twice.
+        learning: Of it `flip`, `shift` and `crop` change the images of each batch at random, see
+            `augmentation`; what it says of the optimizer is for the compilation.
+
+    Raises:
+        InputError: There are no images to flip, shift or crop.
     """
 
-    def __init__(self, model: keras.Model, batch_size: int, max_examples: int) -> None:
+    def __init__(
+        self, model: keras.Model, batch_size: int, max_examples: int, *, learning: Learning | None = None
+    ) -> None:
+        if learning is not None and augmentation(learning, 0) and len(model.input_shape) < 3:
+            raise InputError(
+                "Only images are flipped, shifted and cropped.",
+                expected="images (height, width) or (height, width, channels)",
+                received=f"examples of shape {model.input_shape[1:]}, [{learning}]",
+            )
+        self.learning = learning or Learning()
         self.model = model
         self.batch_size = min(batch_size, max_examples)
         self.num_steps = math.ceil(max_examples / self.batch_size)
@@ -74,14 +91,19 @@ class Trainer:
         self._seed_dropout(seed)
         if rate_factor is not None:
             self.model.optimizer.learning_rate = self._learning_rate * rate_factor
+        augment = augmentation(self.learning, derive_seed(seed, "augmentation"))
         order = np.random.default_rng(seed).permutation(indices)
         total = 0.0
         for batch, is_real in _batches(order, self.batch_size, self.num_steps):
             if not _TRAIN_ON_BATCH_RESETS:
                 self.model.reset_metrics()
             weights = is_real / is_real.mean()  # so that the loss is the mean over the real examples
+            inputs = np.asarray(x[batch])
             logs = self.model.train_on_batch(
-                np.asarray(x[batch]), np.asarray(y[batch]), sample_weight=weights, return_dict=True
+                augment(inputs) if augment else inputs,
+                np.asarray(y[batch]),
+                sample_weight=weights,
+                return_dict=True,
             )
             total += float(logs["loss"]) * float(is_real.sum())
         return total / len(indices)
