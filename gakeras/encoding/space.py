@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
@@ -11,14 +10,11 @@ from pydantic.dataclasses import dataclass
 from gakeras.encoding.blocks import (
     Activation,
     Block,
-    Conv,
-    Dense,
     GlobalPool,
-    Inception,
-    MaxPool,
     Padding,
     Shape,
 )
+from gakeras.encoding.clipping import allowed, nearest_block
 from gakeras.encoding.genome import Genome
 from gakeras.encoding.inception import Branch, ordered_branches
 from gakeras.encoding.learning import Learning, LearningSpace
@@ -29,8 +25,6 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 IntRange = tuple[PositiveInt, PositiveInt]
 RateRange = tuple[Rate, Rate]
-Number = TypeVar("Number", int, float)
-Choice = TypeVar("Choice")
 
 _PAPER_ACTIVATIONS: tuple[Activation, ...] = (
     "relu",
@@ -168,59 +162,11 @@ class SearchSpace:
 
     def clip(self, block: Block) -> Block:
         """Return the nearest block of this space: numbers clipped, choices kept or the first one."""
-        match block:
-            case Conv():
-                padding = _among(block.padding, self.conv_paddings)
-                return replace(
-                    block,
-                    filters=_into(block.filters, self.conv_filters),
-                    kernel_size=_into(block.kernel_size, self.kernel_size),
-                    activation=_among(block.activation, self.conv_activations),
-                    padding=padding,
-                    dropout=_into(block.dropout, self.conv_dropout),
-                    normalise=_allowed(block.normalise, self.conv_normalise),
-                    separable=_allowed(block.separable, self.conv_separable),
-                    residual=padding == "same" and _allowed(block.residual, self.conv_residual),
-                )
-            case Inception() if not self.inception_share:
-                windows = [window for window in block.branches if window != "pool"]
-                conv = Conv(block.channels, max(windows, default=1), block.activation, dropout=block.dropout)
-                return self.clip(conv)
-            case Inception():
-                branches = tuple(window for window in self.inception_branches if window in block.branches)
-                is_projected = _allowed(block.projection > 0, self.inception_projected)
-                projection = _into(block.projection, self.inception_projection) if is_projected else 0
-                return replace(
-                    block,
-                    filters=_into(block.filters, self.inception_filters),
-                    activation=_among(block.activation, self.conv_activations),
-                    branches=branches or self.inception_branches[:1],
-                    normalise=_allowed(block.normalise, self.inception_normalise),
-                    projection=projection,
-                    residual=_allowed(block.residual, self.inception_residual),
-                    dropout=_into(block.dropout, self.conv_dropout),
-                )
-            case GlobalPool():
-                return block
-            case MaxPool():
-                return replace(
-                    block,
-                    pool_size=min(self.pool_sizes, key=lambda size: abs(size - block.pool_size)),
-                    padding=_among(block.padding, self.pool_paddings),
-                    dropout=0.0,
-                )
-            case Dense():
-                return replace(
-                    block,
-                    units=_into(block.units, self.dense_units),
-                    activation=_among(block.activation, self.dense_activations),
-                    dropout=_into(block.dropout, self.dense_dropout),
-                    normalise=_allowed(block.normalise, self.dense_normalise),
-                )
+        return nearest_block(block, self)
 
     def fit_head(self, genome: Genome) -> tuple[GlobalPool, ...]:
         """Return the head that a genome has in this space; without convolutions there is none."""
-        is_pooled = bool(genome.conv) and _allowed(bool(genome.head), self.global_pool)
+        is_pooled = bool(genome.conv) and allowed(bool(genome.head), self.global_pool)
         return (GlobalPool(),) if is_pooled else ()
 
     def fit_learning(self, genome: Genome, *, images: bool) -> tuple[Learning, ...]:
@@ -231,10 +177,8 @@ class SearchSpace:
     def __contains__(self, genome: Genome) -> bool:
         """Tell whether every block lies in its ranges and every part within its cap."""
         fits = len(genome.conv) <= self.max_conv_layers and len(genome.dense) <= self.max_dense_layers
-        fits = fits and genome.head == self.fit_head(genome)
-        fits = fits and genome.learning in [
-            self.fit_learning(genome, images=is_so) for is_so in (True, False)
-        ]
+        learning = [self.fit_learning(genome, images=images) for images in (True, False)]
+        fits = fits and genome.head == self.fit_head(genome) and genome.learning in learning
         return fits and all(self.clip(block) == block for block in genome.blocks)
 
 
@@ -255,15 +199,3 @@ _CHOICES = (
     "dense_activations",
     "inception_branches",
 )
-
-
-def _into(value: Number, bounds: tuple[Number, Number]) -> Number:
-    return min(max(bounds[0], value), bounds[1])  # in this order -0.0 becomes 0.0
-
-
-def _among(value: Choice, choices: tuple[Choice, ...]) -> Choice:
-    return value if value in choices else choices[0]
-
-
-def _allowed(flag: bool, share: float) -> bool:
-    return share == 1 or (flag and share > 0)
