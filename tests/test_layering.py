@@ -53,7 +53,7 @@ MAY_IMPORT = {
         "journal", "progress", "results", "rounds", "run", "seeding", "session", "supervision", "synthesis",
         "validation",
     },
-    "plots": {"encoding", "errors", "evolution", "fitness", "history"},
+    "plots": {"encoding", "errors", "evolution", "fitness", "growth", "history"},
     "morphism": {"errors", "graph"},
     "progress": set(),
     "replay": {"config", "encoding", "errors", "evolution", "fitness", "jobs", "journal"},

@@ -44,6 +44,8 @@ class Mutations:
         activation: Of new layers.
         window: Of new convolutions that are no module's.
         max_parameters: What would have more is drawn again; None for no limit.
+        max_factor: What would make a forward pass more than so many times as costly is drawn again;
+            None for no limit.
     """
 
     widen: Weight = 1.0
@@ -63,6 +65,7 @@ class Mutations:
     activation: str = "relu"
     window: PositiveInt = 3
     max_parameters: PositiveInt | None = None
+    max_factor: Annotated[float, Field(gt=1, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

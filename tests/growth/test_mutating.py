@@ -10,6 +10,7 @@ import pytest
 from keras import layers
 from keras_models import outputs_of, random_inputs, with_random_weights
 
+from gakeras.graph import model_cost
 from gakeras.growth.mutating import mutate
 from gakeras.growth.settings import Mutations
 from gakeras.jobs import JobFailed
@@ -82,6 +83,13 @@ def test_where_nothing_fits_the_reason_is_told() -> None:
         drawn(only("widen"), model=linear)
     with pytest.raises(JobFailed, match=r"the last: widen at \w+: \d+ parameters"):
         drawn(only("widen", max_parameters=10))
+
+
+def test_what_would_be_too_costly_is_drawn_again() -> None:
+    before = model_cost(network()).flops
+    factors = [model_cost(drawn(Mutations(), seed)[0][0]).flops / before for seed in range(8)]
+    capped = [model_cost(drawn(Mutations(max_factor=1.5), seed)[0][0]).flops / before for seed in range(8)]
+    assert max(factors) > 1.5 >= max(capped) > 1
 
 
 @pytest.mark.parametrize(("share", "units"), [(0.1, 7), (0.5, 7), (1.0, 9)])
