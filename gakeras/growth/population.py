@@ -168,7 +168,9 @@ def stop_reason(population: Population, settings: GrowthSettings) -> str | None:
         return None
     if not population.generation(iteration):
         return f"iteration {iteration} failed: {_last_failure(population)}"
-    if iteration >= settings.iterations or population.has_last_leg:
+    if population.has_last_leg:
+        return f"{iteration} iterations and the last leg are done"
+    if iteration >= settings.iterations:
         return f"{iteration} iterations are done"
     if settings.max_flops is not None and spent >= settings.max_flops:
         return f"{spent / 1e9:,.1f} GFLOPs are spent"

@@ -156,7 +156,8 @@ class GrowthSettings:
         num_survivors: M2, below M1, how many members selection leaves.
         iterations: K, how often the population is filled, trained and reduced.
         last_steps: A last leg for the survivors in the end, with a learning rate that falls along
-            half a cosine; it is charged like all training. 0, as in the paper, for none.
+            half a cosine; it is charged like all training. 0, as in the paper, for none. After it no
+            iteration follows, not on resume either.
         inherit: Whether a mutated member starts with its parent's weights, or with new ones.
         carry: Whether the optimizer's moments go along through a mutation, or it starts anew.
         rescaling: Of the learning rate at a mutation: by |theta_1| / |theta_2|, the numbers of

@@ -31,6 +31,7 @@ print(json.dumps([accuracies, "gakeras" in sys.modules]))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_growth_that_is_killed_resumes_to_what_it_would_have_been_and_loads_with_keras_alone(
     tmp_path: Path,
 ) -> None:
@@ -41,7 +42,7 @@ def test_a_growth_that_is_killed_resumes_to_what_it_would_have_been_and_loads_wi
 
     subprocess.run(command("whole"), check=True, capture_output=True)
     with subprocess.Popen(command("run"), stdout=subprocess.DEVNULL) as master:
-        wait_until(lambda: has_lines(tmp_path / "run" / "journal.jsonl", 6))
+        wait_until(lambda: has_lines(tmp_path / "run" / "journal.jsonl", 6), seconds=200)
         master.kill()
     subprocess.run(command("run"), check=True, capture_output=True)
     whole, resumed = (Growth(open_growth(tmp_path / name)) for name in ("whole", "run"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import get_args, get_type_hints
 
 import keras
 import numpy as np
@@ -12,10 +13,20 @@ from keras_models import outputs_of, random_inputs, with_random_weights
 
 from gakeras.graph import model_cost
 from gakeras.growth.mutating import mutate
-from gakeras.growth.settings import Mutations
+from gakeras.growth.settings import GrowthSettings, Mutations
 from gakeras.jobs import JobFailed
+from gakeras.morphism.inception import InceptionVariant
+from gakeras.morphism.optimizers import Rescaling
+from gakeras.morphism.widening import WideningMethod
 
 KINDS = ("widen", "deepen", "residual", "inception", "kernel")
+
+
+def test_the_settings_offer_what_the_transforms_offer() -> None:
+    hints = get_type_hints(Mutations, include_extras=True)
+    assert get_args(hints["method"]) == get_args(WideningMethod)
+    assert get_args(hints["variant"]) == get_args(InceptionVariant)
+    assert get_args(get_type_hints(GrowthSettings)["rescaling"]) == get_args(Rescaling)
 
 
 def only(kind: str, **changes: object) -> Mutations:
