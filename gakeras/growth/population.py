@@ -133,7 +133,7 @@ class Population:
         return last or next((members for members in generations if members), [])
 
     def _charge(self, training: Training, measures: Mapping[str, Any]) -> None:
-        """Charge a training, also one that failed, as far as it says what it has spent."""
+        """Charge a training, a failed one as far as it says what it has spent; a killed one cannot."""
         if "flops" in measures:
             spender, flops = str(training.number), measures["flops"]
             ledger = self.ledger.train(spender, flops=flops, examples=measures.get("trained_examples", 0))

@@ -98,11 +98,16 @@ def test_a_run_can_be_moved_and_gone_on_with(tmp_path: Path) -> None:
     assert resumed(tmp_path / "moved", iterations=3).history[-1].iteration == 3
 
 
-@pytest.mark.parametrize("lines", [2, 8])
+JOINT = {"sharing": "joint", "mutations": {"widen": 0}}
+
+
+@pytest.mark.parametrize(
+    ("lines", "changes"), [(2, {}), (8, {}), (7, JOINT)], ids=["start", "middle", "joint"]
+)
 def test_a_killed_run_resumes_to_what_it_would_have_been(
-    lines: int, tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+    lines: int, changes: dict[str, Any], tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan: dict[str, Any] = {"last_steps": 10}
+    plan = {"last_steps": 10} | changes
     run_stub(tmp_path / "whole", **plan)
     log.unlink()
     run_dir = tmp_path / "run"
@@ -119,6 +124,16 @@ def test_a_killed_run_resumes_to_what_it_would_have_been(
     assert sorted_events(run_dir) == sorted_events(tmp_path / "whole")
     now = log.read_text().split()
     assert all(now.count(f"{number:04d}") == trained.count(f"{number:04d}") for number in done)
+
+
+def test_the_end_of_a_torn_joint_iteration_is_done_again(tmp_path: Path) -> None:
+    for name in ("whole", "run"):
+        run_stub(tmp_path / name, **JOINT)
+    journal = tmp_path / "run" / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-2]) + lines[-2][:-9])  # of four members two are there
+    resumed(tmp_path / "run")
+    assert sorted_events(tmp_path / "run") == sorted_events(tmp_path / "whole")
 
 
 def sorted_events(run_dir: Path) -> list[str]:
