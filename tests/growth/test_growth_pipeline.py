@@ -36,7 +36,8 @@ def test_a_grown_inception_network_and_an_ensemble_say_elsewhere_what_they_said_
         x[20:], y[20:], x_test=x[:20], y_test=y[:20], start="conv #4 kernelsize=3 activation=relu",
         mutations={"widen": 0, "deepen": 0}, initial_steps=10, steps=5, iterations=1, population_size=2,
         num_survivors=1, num_newcomers=1, last_steps=4, batch_size=16,
-        ensemble={"over": "snapshots", "method": "mean"}, validation_share=0.2, executor="debug", run_dir=tmp_path / "run", progress=False,
+        ensemble={"over": "snapshots", "method": "mean"}, validation_share=0.2,
+        executor="debug", run_dir=tmp_path / "run", progress=False,
     )  # fmt: skip
     assert [row.role for row in growth.history] == ["start", "survivor", "newcomer", "last"]
     assert growth.history[2].transforms[0]["kind"] == "inception"
