@@ -58,7 +58,7 @@ MAY_IMPORT = {
         "graph", "jobs", "journal", "progress", "results", "rounds", "run", "seeding", "session",
         "supervision", "synthesis", "validation",
     },
-    "plots": {"encoding", "errors", "evolution", "fitness", "history"},
+    "plots": {"encoding", "errors", "evolution", "fitness", "growth", "history"},
     "morphism": {"encoding", "errors", "graph"},
     "progress": set(),
     "replay": {"config", "encoding", "errors", "evolution", "fitness", "jobs", "journal"},

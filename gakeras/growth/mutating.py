@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from gakeras.errors import InputError
-from gakeras.graph import Graph, Node, read_graph, trace_channels
+from gakeras.graph import Graph, ModelCost, Node, model_cost, read_graph, trace_channels
 from gakeras.growth.settings import Mutations
 from gakeras.jobs import JobFailed
 from gakeras.morphism.deepening import deepen, insert_residual
@@ -31,9 +31,9 @@ def mutate(
     """Draw `per_child` transforms; yield the model after each, and what it was.
 
     The kind is drawn by its weight, then the place, all alike; a place that is refused, or where the
-    model would have too many parameters, gives way to the next, and a kind without a place to the next
-    kind. New layers are called after the number, so that no two members of a population have
-    different layers of one name.
+    model would become too large, gives way to the next, and a kind without a place to the next kind.
+    New layers are called after the number, so that no two members of a population have different
+    layers of one name.
 
     Raises:
         JobFailed: No transform fits anywhere.
@@ -54,7 +54,7 @@ def mutate(
 def _drawn(
     model: keras.Model, drawing: Mutations, rng: np.random.Generator, tag: str
 ) -> tuple[keras.Model, Transform]:
-    graph = read_graph(model)
+    graph, before = read_graph(model), model_cost(model)
     kinds = [kind for kind, weight in drawing.weights.items() if weight]
     chances = np.array([drawing.weights[kind] for kind in kinds])
     reasons = []
@@ -65,11 +65,18 @@ def _drawn(
             except InputError as error:
                 reasons.append(f"{kind} at {node.name}: {error.rule}")
                 continue
-            if drawing.max_parameters is None or grown.count_params() <= drawing.max_parameters:
+            cost = model_cost(grown)
+            if _is_affordable(cost, before, drawing):
                 return grown, transform
-            reasons.append(f"{kind} at {node.name}: {grown.count_params():,} parameters")
+            reasons.append(f"{kind} at {node.name}: {cost.parameters:,} parameters, {cost.flops:,} FLOPs")
     reason = reasons[-1] if reasons else "there is no place for any"
     raise JobFailed(f"no transform of {', '.join(kinds)} fits the network; the last: {reason}")
+
+
+def _is_affordable(cost: ModelCost, before: ModelCost, drawing: Mutations) -> bool:
+    return (drawing.max_parameters is None or cost.parameters <= drawing.max_parameters) and (
+        drawing.max_factor is None or cost.flops <= drawing.max_factor * before.flops
+    )
 
 
 def _apply(

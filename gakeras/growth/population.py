@@ -133,7 +133,7 @@ class Population:
         return last or next((members for members in generations if members), [])
 
     def _charge(self, training: Training, measures: Mapping[str, Any]) -> None:
-        """Charge a training, also one that failed, as far as it says what it has spent."""
+        """Charge a training, a failed one as far as it says what it has spent; a killed one cannot."""
         if "flops" in measures:
             spender, flops = str(training.number), measures["flops"]
             ledger = self.ledger.train(spender, flops=flops, examples=measures.get("trained_examples", 0))
@@ -168,7 +168,9 @@ def stop_reason(population: Population, settings: GrowthSettings) -> str | None:
         return None
     if not population.generation(iteration):
         return f"iteration {iteration} failed: {_last_failure(population)}"
-    if iteration >= settings.iterations or population.has_last_leg:
+    if population.has_last_leg:
+        return f"{iteration} iterations and the last leg are done"
+    if iteration >= settings.iterations:
         return f"{iteration} iterations are done"
     if settings.max_flops is not None and spent >= settings.max_flops:
         return f"{spent / 1e9:,.1f} GFLOPs are spent"

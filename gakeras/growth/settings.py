@@ -44,6 +44,8 @@ class Mutations:
         activation: Of new layers.
         window: Of new convolutions that are no module's.
         max_parameters: What would have more is drawn again; None for no limit.
+        max_factor: What would make a forward pass more than so many times as costly is drawn again;
+            None for no limit.
     """
 
     widen: Weight = 1.0
@@ -63,6 +65,7 @@ class Mutations:
     activation: str = "relu"
     window: PositiveInt = 3
     max_parameters: PositiveInt | None = None
+    max_factor: Annotated[float, Field(gt=1, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -153,7 +156,8 @@ class GrowthSettings:
         num_survivors: M2, below M1, how many members selection leaves.
         iterations: K, how often the population is filled, trained and reduced.
         last_steps: A last leg for the survivors in the end, with a learning rate that falls along
-            half a cosine; it is charged like all training. 0, as in the paper, for none.
+            half a cosine; it is charged like all training. 0, as in the paper, for none. After it no
+            iteration follows, not on resume either.
         inherit: Whether a mutated member starts with its parent's weights, or with new ones.
         carry: Whether the optimizer's moments go along through a mutation, or it starts anew.
         rescaling: Of the learning rate at a mutation: by |theta_1| / |theta_2|, the numbers of

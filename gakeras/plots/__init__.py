@@ -12,11 +12,14 @@ browser; `figure.write_image("figure.svg")`, or `.png` or `.pdf`, needs plotly's
 - `operators`: how often each operator made a child that was better than its parents
 - `workers`: who worked when
 - `folds`: how the loss of the leaders varies over the folds
+
+and `growth`, which takes a `Growth`: accuracy against the FLOPs that were spent.
 """
 
 from gakeras.history import History, read_history
 from gakeras.plots.family import family
 from gakeras.plots.folds import folds
+from gakeras.plots.growth import growth
 from gakeras.plots.network import network
 from gakeras.plots.operators import operators
 from gakeras.plots.progress import progress
@@ -27,6 +30,7 @@ __all__ = [
     "History",
     "family",
     "folds",
+    "growth",
     "network",
     "operators",
     "pareto_front",

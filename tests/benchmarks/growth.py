@@ -46,7 +46,7 @@ from gakeras.growth.training import train_member
 from gakeras.morphism.ledger import TRAINING_FACTOR
 from gakeras.seeding import derive_seed
 
-BUDGETS = {"small": (118, 40), "large": (300, 200)}  # N1 and N2
+BUDGETS = {"small": (118, 40), "large": (450, 310)}  # N1 and N2
 VARIANTS: dict[str, Callable[[GrowthSettings], dict[str, Any]]] = {
     "ours": lambda plan: {},
     "fresh": lambda plan: {"inherit": False},

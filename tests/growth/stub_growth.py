@@ -31,7 +31,11 @@ TABLE = Arrays(
 FLOPS = 1000
 CHANGES_FROM_RUN_TO_RUN = ("elapsed", "worker", "host", "start", "end", "cpu_seconds", "artifacts")
 
-KINDS = {"train_member": "stub_growth:train_member", "join_ensemble": "stub_growth:join_ensemble"}
+KINDS = {
+    "train_member": "stub_growth:train_member",
+    "train_jointly": "stub_growth:train_jointly",
+    "join_ensemble": "stub_growth:join_ensemble",
+}
 
 
 def warm_up() -> None:
@@ -73,6 +77,12 @@ def train_member(payload: Mapping[str, Any]) -> dict[str, Any]:
         "test_accuracy": 1 - loss / 2,
     }
     return {"measures": measures, "artifacts": {"network": str(folder / "network.keras")}}
+
+
+def train_jointly(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Pretend to train each."""
+    members = {number: train_member(member)["measures"] for number, member in payload["members"].items()}
+    return {"measures": {"members": members}, "artifacts": {}}
 
 
 def join_ensemble(payload: Mapping[str, Any]) -> dict[str, Any]:

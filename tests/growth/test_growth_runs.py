@@ -15,6 +15,7 @@ from stub_growth import FLOPS, TABLE, records, run_stub, stub_settings, without_
 from stub_runs import has_lines, kill_master, wait_until
 
 import gakeras
+from gakeras import plots
 from gakeras.api import resume
 from gakeras.errors import InputError, RunError
 from gakeras.growth import Growth, holds_growth, open_growth, run_growth
@@ -97,11 +98,16 @@ def test_a_run_can_be_moved_and_gone_on_with(tmp_path: Path) -> None:
     assert resumed(tmp_path / "moved", iterations=3).history[-1].iteration == 3
 
 
-@pytest.mark.parametrize("lines", [2, 8])
+JOINT = {"sharing": "joint", "mutations": {"widen": 0}}
+
+
+@pytest.mark.parametrize(
+    ("lines", "changes"), [(2, {}), (8, {}), (7, JOINT)], ids=["start", "middle", "joint"]
+)
 def test_a_killed_run_resumes_to_what_it_would_have_been(
-    lines: int, tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+    lines: int, changes: dict[str, Any], tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan: dict[str, Any] = {"last_steps": 10}
+    plan = {"last_steps": 10} | changes
     run_stub(tmp_path / "whole", **plan)
     log.unlink()
     run_dir = tmp_path / "run"
@@ -118,6 +124,16 @@ def test_a_killed_run_resumes_to_what_it_would_have_been(
     assert sorted_events(run_dir) == sorted_events(tmp_path / "whole")
     now = log.read_text().split()
     assert all(now.count(f"{number:04d}") == trained.count(f"{number:04d}") for number in done)
+
+
+def test_the_end_of_a_torn_joint_iteration_is_done_again(tmp_path: Path) -> None:
+    for name in ("whole", "run"):
+        run_stub(tmp_path / name, **JOINT)
+    journal = tmp_path / "run" / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-2]) + lines[-2][:-9])  # of four members two are there
+    resumed(tmp_path / "run")
+    assert sorted_events(tmp_path / "run") == sorted_events(tmp_path / "whole")
 
 
 def sorted_events(run_dir: Path) -> list[str]:
@@ -196,3 +212,11 @@ def test_a_run_of_another_kind_or_with_other_settings_is_not_gone_on_with(tmp_pa
         read_history(tmp_path / "run")
     with pytest.raises(InputError, match="which holds one"):
         run_stub(tmp_path / "run")
+
+
+def test_a_figure_has_every_network_and_where_the_ensemble_is(tmp_path: Path) -> None:
+    figure = plots.growth(run_stub(tmp_path / "run"))
+    traces = {trace.name: trace for trace in figure.data}
+    assert {len(traces[name].x) for name in ("training", "validation", "test")} == {9}
+    assert list(traces["best so far"].y) == sorted(traces["best so far"].y)
+    assert len(traces["descent"].x) == 3 * 8 and traces["ensemble, test"].x[0] == max(traces["test"].x)
