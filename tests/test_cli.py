@@ -22,7 +22,7 @@ from gakeras.config import shipped_configs
 from gakeras.journal import JournalWriter
 from gakeras.run import create_run, open_run
 
-COMMANDS = ["search", "resume", "show", "report", "export"]
+COMMANDS = ["search", "resume", "show", "report", "export", "doctor"]
 CONFIG = """
 name = "stub"
 population_size = 3
@@ -99,7 +99,7 @@ def archive(path: Path) -> Path:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_a_command_has_an_example_that_it_takes(command: str) -> None:
     shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"})
-    example = re.search(rf"Example: gakeras {command} (.+)", words(shown.output))
+    example = re.search(rf"Example: gakeras {command}\b(.*)", words(shown.output))
     assert shown.exit_code == 0 and example
     options = re.findall(r"--[\w-]+", example[1].partition("Arguments")[0])
     assert all(shown.output.count(option) > 1 for option in options)

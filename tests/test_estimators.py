@@ -1,0 +1,92 @@
+"""The estimators are scikit-learn's: its own checks pass, and a model lives on in a pickle."""
+
+from __future__ import annotations
+
+import gc
+import pickle
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from gakeras.errors import InputError
+from gakeras.estimators import SearchClassifier, SearchRegressor
+
+TINY: dict[str, Any] = {
+    "space": {
+        "max_dense_layers": 1,
+        "dense_units": [8, 8],
+        "dense_activations": ["linear"],
+        "dense_dropout": [0, 0],
+    },
+    "population_size": 1,
+    "max_evaluations": 1,
+    "num_folds": 2,
+    "epochs": 1,
+    "final_epochs": 8,
+    "batch_size": 16,
+    "optimizer": "sgd",
+    "learning_rate": 0.1,
+    "executor": "debug",  # in this process: a worker's start takes seconds
+}
+# The loss is in the units of the targets, whatever they are: plain gradient descent would diverge.
+REGRESSION = TINY | {"optimizer": "adam", "learning_rate": 0.05}
+
+
+@pytest.fixture(autouse=True)
+def few_objects() -> Iterator[None]:
+    """Keras collects garbage after every network; what there is by now need not be looked at each time."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.slow
+@parametrize_with_checks([SearchClassifier(**TINY), SearchRegressor(**REGRESSION)])
+def test_the_checks_of_scikit_learn_pass(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+def test_images_with_text_as_labels_are_classified_in_a_pipeline_that_survives_a_pickle() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.array(["dark", "light"])[np.arange(40) % 2]
+    x = rng.uniform(0, 1, (40, 6, 6)) + 3 * (labels == "light")[:, None, None]
+    space = TINY["space"] | {"max_conv_layers": 1, "conv_filters": [2, 3]}
+    pipeline = make_pipeline(
+        FunctionTransformer(), clone(SearchClassifier(**TINY | {"space": space}, random_state=1))
+    )
+    pipeline.fit(x, labels)
+    probabilities = pipeline.predict_proba(x)
+    again = pickle.loads(pickle.dumps(pipeline))
+    assert pipeline.score(x, labels) > 0.9 and list(pipeline.classes_) == ["dark", "light"]
+    assert np.array_equal(again.predict_proba(x), probabilities)
+    assert isinstance(again[-1].model_, keras.Model) and again[-1].genome_ == pipeline[-1].genome_
+    with pytest.raises(InputError, match=r"shape \(n, 6, 6\). Received: X of shape \(2, 6, 5\)"):
+        pipeline.predict(x[:2, :, :5])
+
+
+def test_every_fit_keeps_a_run_of_its_own_where_it_is_told_to(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(30, 3))
+    estimator = SearchRegressor(**REGRESSION, random_state=0, runs_dir=tmp_path / "runs")
+    scores = cross_val_score(estimator, x, x @ [1.0, -2.0, 0.5], cv=2)
+    assert np.all(scores > 0.5)
+    runs = list((tmp_path / "runs").iterdir())
+    assert len(runs) == 2 and all((run / "journal.jsonl").is_file() for run in runs)
+
+
+def test_without_a_place_for_runs_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    estimator = SearchClassifier(**TINY | {"epochs": 0})
+    with pytest.raises(InputError, match="epochs"):
+        estimator.fit(np.eye(8), np.arange(8) % 2)
+    assert not list(tmp_path.iterdir()) and not hasattr(estimator, "model_")
