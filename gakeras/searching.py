@@ -22,6 +22,7 @@ from gakeras.evolution import (
     LongestFirst,
     Pricing,
     Proposer,
+    Screener,
     SearchState,
     Timing,
     generational,
@@ -158,7 +159,7 @@ def _loop(
 ) -> Iterator[list[Event]]:
     state = past.state
     input_shape, outputs = run.info.input_shape, run.info.task.outputs
-    propose = Proposer(
+    proposer = Proposer(
         run_seed=settings.seed,
         toolbox=_toolbox(settings, input_shape),
         variation=settings.variation,
@@ -167,9 +168,11 @@ def _loop(
         min_population_size=settings.first_population,
         caps=settings.caps,
         pricing=Pricing(input_shape, outputs, settings.num_folds, settings.training.epochs, past.calibration),
+        num_islands=settings.islands.number,
     )
+    is_screened = settings.screening.num_candidates > 1
     arguments: dict[str, Any] = {
-        "propose": propose,
+        "propose": Screener(proposer, settings.screening) if is_screened else proposer,
         "replace": replacement(settings),
         "assess": assessment(settings),
         "workers": workers,
@@ -178,7 +181,8 @@ def _loop(
     if settings.algorithm == "generational":
         return generational(state, **arguments, generation_size=settings.population_size)
     predict = predict_by_flops(lambda genome: genome_cost(genome, input_shape, outputs).flops)
-    ladder = settings.fidelity.ladder(settings.num_folds, settings.training.epochs, settings.population_size)
+    everyone = settings.population_size * settings.islands.number
+    ladder = settings.fidelity.ladder(settings.num_folds, settings.training.epochs, everyone)
     schedule = LongestFirst(predict, settings.num_last)
     return steady_state(state, **arguments, schedule=schedule, ladder=ladder)
 

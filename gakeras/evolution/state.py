@@ -72,7 +72,8 @@ class SearchState:
     of epochs to every validation loss of the first fold that evaluations were judged by
     after so many. `finals` are the folds of the finalists by (number, stage, fold).
     `cpu_seconds` and `busy_seconds` are what the workers have spent, and `timings` what
-    epochs of networks of different sizes took.
+    epochs of networks of different sizes took. `accepted` are the genomes, with their losses,
+    of all individuals that ever became one.
     """
 
     population: tuple[Individual, ...] = ()
@@ -92,6 +93,12 @@ class SearchState:
     cpu_seconds: float = 0.0
     busy_seconds: float = 0.0
     timings: list[Timing] = field(default_factory=list)
+    accepted: list[tuple[Genome, float]] = field(default_factory=list)
+
+    @property
+    def num_accepted(self) -> int:
+        """How many evaluations gave an individual."""
+        return len(self.accepted)
 
     def add_proposal(self, proposal: Proposal) -> None:
         """Take note of a proposal; from now on its genome is known."""
