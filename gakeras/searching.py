@@ -84,7 +84,7 @@ def continue_search(
                     on_disk = replay(read_journal(run.journal), settings).state
                     given_up = [Abandoned(number) for number in on_disk.in_flight]
                     journal.append(record_of(event, time.monotonic() - start) for event in given_up)
-    stop_reason, is_unfinished = _why_stopped(past.state, budget, session, was_interrupted)
+    stop_reason, is_unfinished = _why_stopped(past.state, budget, session, was_interrupted, finals)
     return SearchResult(
         run,
         stop_reason,
@@ -230,13 +230,14 @@ def _losses(events: Sequence[Event], settings: Settings) -> list[float]:
 
 
 def _why_stopped(
-    state: SearchState, budget: Budget, session: Session, was_interrupted: bool
+    state: SearchState, budget: Budget, session: Session, was_interrupted: bool, finals: Finals | None
 ) -> tuple[str, bool]:
     """Return why a search is over, in words, and whether the run is to be resumed."""
     if was_interrupted:
         return "interrupted; `gakeras resume` goes on", True
     reason = budget.stop_reason(state)
-    if reason is not None:
+    is_cut = session.is_closing(state.durations) and finals is not None and bool(finals.steps(state))
+    if reason is not None and not is_cut:
         return reason, False
     if session.is_closing(state.durations):
         return f"{session.reason}; `gakeras resume` goes on", True
