@@ -8,7 +8,14 @@ from typing import Literal
 from gakeras.encoding import Genome
 from gakeras.evolution.durations import Duration
 from gakeras.evolution.individual import Individual
-from gakeras.evolution.pieces import Timing, last_epoch, merge, timing_of
+from gakeras.evolution.pieces import (
+    Timing,
+    busy_seconds,
+    charged_cpu_seconds,
+    last_epoch,
+    merge,
+    timing_of,
+)
 from gakeras.jobs import JobResult, Status
 
 Stage = Literal["search", "folds", "final"]
@@ -132,7 +139,7 @@ class SearchState:
         """Take note of a piece of an evaluation that goes on, or of a finalist's fold."""
         if measured.stage != "search":
             self.finals[measured.number, measured.stage, measured.fold] = measured.result
-            self.cpu_seconds += measured.result.cpu_seconds
+            self.cpu_seconds += charged_cpu_seconds(measured.result)
             return
         pieces = self.pieces.get(measured.number, ())
         whole = merge([*pieces, measured.result])
@@ -141,9 +148,8 @@ class SearchState:
 
     def _spend(self, whole: JobResult, earlier: tuple[JobResult, ...]) -> None:
         """Count what the last piece of an evaluation has cost, and its loss at its rung."""
-        self.cpu_seconds += whole.cpu_seconds - sum(piece.cpu_seconds for piece in earlier)
-        begin = max([whole.start, *(piece.end for piece in earlier)])
-        self.busy_seconds += max(0.0, whole.end - begin)
+        self.cpu_seconds += charged_cpu_seconds(whole, earlier)
+        self.busy_seconds += busy_seconds(whole, earlier)
         reached = last_epoch(whole)
         if reached is not None:
             self.rungs.setdefault(reached[0], []).append(reached[1])

@@ -90,6 +90,8 @@ def suggest_genome(suggest: Suggest, space: SearchSpace, input_shape: tuple[int,
 def gakeras_search(run: RunDirectory, settings: Settings, seconds: float) -> Outcome:
     """Search as the settings say; the curve is read from the journal."""
     result = continue_search(run, settings, "serial", Session(), progress=False)
+    if result.is_unfinished:
+        raise SystemExit(f"The search did not come to its end: {result.stop_reason}")
     outcome, history = Outcome(), read_history(run.root)
     spent = 0.0
     for evaluation in history.evaluations:
@@ -233,6 +235,7 @@ def settings_of(system: str, base: Path, seed: int, seconds: float, changes: dic
     shared = load_config(base).to_json()
     shared |= {"seed": seed, "max_seconds": None, "max_evaluations": None, "max_cpu_seconds": seconds}
     shared["final"]["baselines"] = []
+    shared["workers"] |= {"timeout_seconds": None, "timeout_in_medians": None}  # the peers have none
     return settings_from(shared | SYSTEMS[system][1] | changes)
 
 
