@@ -91,7 +91,10 @@ def search(
         run_dir: A new directory for the run; by default one in `runs/`.
         progress: Whether to show how far the search is.
         **settings: Any other setting of a config file, for example
-            `variation={"tournament_size": 5}` or `algorithm="generational"`.
+            `variation={"tournament_size": 5}` or `algorithm="generational"`;
+            `max_cpu_seconds`, a budget in the workers' CPU-seconds; `fidelity="rungs"`, which stops
+            what falls behind and gives all folds to the finalists alone (see `Fidelity`);
+            `objectives=("loss", "parameters")`, traded off by NSGA-II.
 
     Returns:
         A `SearchResult`: `best`, `leaderboard(n)`, `train_best()`, `save(path)`.
@@ -110,7 +113,7 @@ def search(
         result.save("digits.keras")
         ```
     """
-    if max_evaluations is None and max_seconds is None:
+    if max_evaluations is None and max_seconds is None and settings.get("max_cpu_seconds") is None:
         max_evaluations = 100
     values: dict[str, Any] = {
         "task": task,
@@ -171,6 +174,7 @@ def resume(
     *,
     max_evaluations: int | None = None,
     max_seconds: float | None = None,
+    max_cpu_seconds: float | None = None,
     generations: int | None = None,
     iterations: int | None = None,
     executor: ExecutorChoice | None = None,
@@ -186,8 +190,8 @@ def resume(
 
     Args:
         run_dir: The directory of the run.
-        max_evaluations, max_seconds: A new budget for a whole search, what it has used
-            included; by default the one it was started with.
+        max_evaluations, max_seconds, max_cpu_seconds: A new budget for a whole search, what it
+            has used included; by default the one it was started with.
         generations, iterations: The same for a synthesis, and for a growth.
         executor, workers: Other workers than it was started with.
         time_limit: Seconds until this call returns, to be gone on with by another one.
@@ -231,8 +235,13 @@ def resume(
             progress=progress,
         )
     settings = run.settings
-    if max_evaluations is not None or max_seconds is not None:
-        settings = _changed(settings, max_evaluations=max_evaluations, max_seconds=max_seconds)
+    budget = {
+        "max_evaluations": max_evaluations,
+        "max_seconds": max_seconds,
+        "max_cpu_seconds": max_cpu_seconds,
+    }
+    if any(value is not None for value in budget.values()):
+        settings = _changed(settings, **budget)
     if workers is not None:
         settings = _changed(settings, workers=asdict(settings.workers) | {"workers": workers})
     session = session or Session(time_limit, settings.workers.grace_seconds)
@@ -281,6 +290,7 @@ def _resume_growth(
 _BUDGETS = {
     "max_evaluations": "search",
     "max_seconds": "search",
+    "max_cpu_seconds": "search",
     "generations": "synthesis",
     "iterations": "growth",
 }
@@ -291,7 +301,8 @@ def _other_budget(name: str, received: str) -> InputError:
         "A run is gone on with under a budget of its own kind.",
         expected=f"{name} for the run of a {_BUDGETS[name]}",
         received=f"{name} for that of a {received}",
-        way_out="A search has max_evaluations and max_seconds, a synthesis generations, a growth iterations.",
+        way_out="A search has max_evaluations, max_seconds and max_cpu_seconds, a synthesis generations, "
+        "a growth iterations.",
     )
 
 
@@ -304,7 +315,7 @@ def holds_run(run_dir: str | Path, settings: Settings) -> bool:
     if not has_begun(run.journal):
         return False
     own, other = (each.to_json() for each in (open_run(run.root).settings, settings))
-    may_differ = {"workers", "max_evaluations", "max_seconds", "backend"}
+    may_differ = {"workers", "max_evaluations", "max_seconds", "max_cpu_seconds", "backend"}
     check_same_settings(run.root, own, other, may_differ)
     return True
 

@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from gakeras.encoding import Genome, SearchSpace
 from gakeras.errors import InputError
-from gakeras.evolution import Caps, Fidelity, Variation
+from gakeras.evolution import Caps, Fidelity, Islands, Screening, Variation
 from gakeras.fitness.objectives import Objective
 from gakeras.fitness.options import DtypePolicy, Optimizer, Schedule, TrainingOptions
 from gakeras.validation import read_values, validated
@@ -140,6 +140,8 @@ class Settings:
     space: SearchSpace = field(default_factory=SearchSpace.wide)
     variation: Variation = field(default_factory=Variation)
     fidelity: Fidelity = field(default_factory=Fidelity)
+    islands: Islands = field(default_factory=Islands)
+    screening: Screening = field(default_factory=Screening)
     caps: Caps = field(default_factory=lambda: Caps(max_parameters=2_000_000, max_flops=60_000_000))
     training: TrainingOptions = field(default_factory=TrainingOptions)
     final: FinalSettings = field(default_factory=FinalSettings)
@@ -167,6 +169,11 @@ class Settings:
             raise ValueError(
                 f"min_population_size must be at most population_size, received "
                 f"{self.min_population_size} > {self.population_size}"
+            )
+        if self.islands.number > 1 and (self.algorithm != "steady_state" or len(self.objectives) > 1):
+            raise ValueError(
+                f"islands: several need algorithm='steady_state' and one objective, received "
+                f"{self.algorithm!r} and {len(self.objectives)}"
             )
         names = self.objectives
         if names[:1] != ("loss",) or len(set(names)) < len(names) or "loss" in self.penalty:

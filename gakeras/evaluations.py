@@ -105,6 +105,8 @@ def evaluation_job(step: Step, run: RunDirectory, settings: Settings) -> Job:
         payload["load_from"] = str(_paused(run, step.number, stretch.from_epoch))
     if to_epoch < training.epochs:
         payload["save_to"] = str(_paused(run, step.number, to_epoch))
+    if settings.fidelity.race and payload["folds"][-1] + 1 < settings.num_folds:
+        payload["keep"] = True
     if "latency" in (*settings.objectives, *settings.penalty):
         payload["latency"] = True
     if step.stage == "search":

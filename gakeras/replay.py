@@ -23,6 +23,7 @@ from gakeras.evolution import (
     absorb_later,
     discard_dominated,
     discard_worst,
+    discard_worst_of_island,
     rank_finalists,
     replace_generation,
 )
@@ -154,6 +155,8 @@ def replacement(settings: Settings) -> Replace:
     """Return how newcomers enter the population under a run's algorithm."""
     if len(settings.objectives) > 1:
         return discard_dominated(settings.population_size)
+    if settings.islands.number > 1:
+        return discard_worst_of_island(settings.islands, settings.population_size)
     if settings.algorithm == "generational":
         return replace_generation(settings.population_size, settings.num_elite)
     return discard_worst(settings.population_size)

@@ -80,6 +80,11 @@ class SearchResult:
         return self._past.elapsed
 
     @property
+    def cpu_seconds(self) -> float:
+        """CPU-seconds the workers have spent on evaluations, over all their threads."""
+        return self._past.state.cpu_seconds
+
+    @property
     def statuses(self) -> dict[str, int]:
         """How many proposals ended how; duplicate and oversized ones were not evaluated."""
         return dict(self._past.statuses)

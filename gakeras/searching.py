@@ -22,6 +22,7 @@ from gakeras.evolution import (
     LongestFirst,
     Pricing,
     Proposer,
+    Screener,
     SearchState,
     Timing,
     generational,
@@ -83,7 +84,7 @@ def continue_search(
                     on_disk = replay(read_journal(run.journal), settings).state
                     given_up = [Abandoned(number) for number in on_disk.in_flight]
                     journal.append(record_of(event, time.monotonic() - start) for event in given_up)
-    stop_reason, is_unfinished = _why_stopped(past.state, budget, session, was_interrupted)
+    stop_reason, is_unfinished = _why_stopped(past.state, budget, session, was_interrupted, finals)
     return SearchResult(
         run,
         stop_reason,
@@ -158,7 +159,7 @@ def _loop(
 ) -> Iterator[list[Event]]:
     state = past.state
     input_shape, outputs = run.info.input_shape, run.info.task.outputs
-    propose = Proposer(
+    proposer = Proposer(
         run_seed=settings.seed,
         toolbox=_toolbox(settings, input_shape),
         variation=settings.variation,
@@ -167,9 +168,11 @@ def _loop(
         min_population_size=settings.first_population,
         caps=settings.caps,
         pricing=Pricing(input_shape, outputs, settings.num_folds, settings.training.epochs, past.calibration),
+        num_islands=settings.islands.number,
     )
+    is_screened = settings.screening.num_candidates > 1
     arguments: dict[str, Any] = {
-        "propose": propose,
+        "propose": Screener(proposer, settings.screening) if is_screened else proposer,
         "replace": replacement(settings),
         "assess": assessment(settings),
         "workers": workers,
@@ -178,7 +181,8 @@ def _loop(
     if settings.algorithm == "generational":
         return generational(state, **arguments, generation_size=settings.population_size)
     predict = predict_by_flops(lambda genome: genome_cost(genome, input_shape, outputs).flops)
-    ladder = settings.fidelity.ladder(settings.num_folds, settings.training.epochs, settings.population_size)
+    everyone = settings.population_size * settings.islands.number
+    ladder = settings.fidelity.ladder(settings.num_folds, settings.training.epochs, everyone)
     schedule = LongestFirst(predict, settings.num_last)
     return steady_state(state, **arguments, schedule=schedule, ladder=ladder)
 
@@ -226,13 +230,14 @@ def _losses(events: Sequence[Event], settings: Settings) -> list[float]:
 
 
 def _why_stopped(
-    state: SearchState, budget: Budget, session: Session, was_interrupted: bool
+    state: SearchState, budget: Budget, session: Session, was_interrupted: bool, finals: Finals | None
 ) -> tuple[str, bool]:
     """Return why a search is over, in words, and whether the run is to be resumed."""
     if was_interrupted:
         return "interrupted; `gakeras resume` goes on", True
     reason = budget.stop_reason(state)
-    if reason is not None:
+    is_cut = session.is_closing(state.durations) and finals is not None and bool(finals.steps(state))
+    if reason is not None and not is_cut:
         return reason, False
     if session.is_closing(state.durations):
         return f"{session.reason}; `gakeras resume` goes on", True

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from stub_runs import records, run_stub, stub_settings, without_times
+from stub_runs import TABLE, records, run_stub, stub_settings, without_times
 
-from gakeras.api import resume
+import gakeras
+from gakeras.api import resume, run_search
 from gakeras.config import settings_from
 from gakeras.errors import InputError
+from gakeras.evolution import Duration
 from gakeras.history import read_history
+from gakeras.session import Session
 
 RUNGS: dict[str, Any] = {
     "fidelity": "rungs",
@@ -46,6 +51,44 @@ def test_resumed_with_a_larger_budget_it_keeps_what_is_measured(tmp_path: Path) 
     after = records(tmp_path / "run", "measured")
     keys = [(r["number"], r["stage"], r["fold"]) for r in after if r["stage"] != "search"]
     assert after[: len(before)] == before and len(keys) == len(set(keys))
+
+
+def test_finals_that_a_session_cuts_are_gone_on_with(tmp_path: Path) -> None:
+    class Closing(Session):
+        """Ends as soon as the search has."""
+
+        def is_closing(self, durations: Sequence[Duration] = ()) -> bool:
+            return len(durations) + len(stopped(tmp_path)) >= 16
+
+    def stopped(root: Path) -> list[Mapping[str, Any]]:
+        return [record for record in records(root / "run", "finished") if record["status"] == "stopped"]
+
+    result = run_search(
+        stub_settings(**RUNGS), TABLE, run_dir=tmp_path / "run", session=Closing(), progress=False
+    )
+    assert result.is_unfinished and "final" not in result.best.measures
+    again = resume(tmp_path / "run", progress=False)
+    assert not again.is_unfinished and len(again.best.measures["final"]) == 3  # type: ignore[union-attr]
+
+
+@pytest.mark.slow
+def test_a_real_search_with_rungs_finds_a_network_and_repeats_no_epoch(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    x = rng.normal(size=(60, 3)) + 2 * y[:, None]
+    result = gakeras.search(
+        x, y, fidelity={"kind": "rungs", "rungs": [1], "num_finalists": 2}, epochs=2, batch_size=20,
+        num_folds=2, population_size=2, max_evaluations=4, max_cpu_seconds=500.0, executor="serial",
+        caps={"max_cpu_seconds": 400.0}, final={"epochs": 3}, run_dir=tmp_path / "run", progress=False,
+    )  # fmt: skip
+    best = result.best
+    assert len(best.measures["folds"]) == len(best.measures["final"]) == 2
+    for individual in result.leaderboard(4):
+        assert [e["epoch"] for e in individual.measures["folds"][0]["epochs"]] == [0, 1]
+    (calibrated,) = records(tmp_path / "run", "calibrated")
+    assert len(calibrated["measures"]["timings"]) == 3
+    pieces = sum(record["cpu_seconds"] for record in records(tmp_path / "run", "measured"))
+    assert result.cpu_seconds > pieces > 0
 
 
 def test_a_front_and_a_selection_within_limits(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from gakeras.evolution.durations import Duration, median_seconds, quantile_secon
 from gakeras.evolution.fidelity import Fidelity
 from gakeras.evolution.finalists import Finals, rank_finalists, run_finals
 from gakeras.evolution.individual import Fitness, Individual
+from gakeras.evolution.islands import Islands, discard_worst_of_island
 from gakeras.evolution.ladder import Ladder, Step, Stretch
 from gakeras.evolution.loops import (
     absorb,
@@ -25,6 +26,7 @@ from gakeras.evolution.proposal import Proposer, make_toolbox
 from gakeras.evolution.schedule import LongestFirst, predict_by_flops
 from gakeras.evolution.settings import Caps, Variation
 from gakeras.evolution.state import Abandoned, Event, Finished, Measured, Proposal, SearchState
+from gakeras.evolution.surrogate import Screener, Screening, genome_features
 
 __all__ = [
     "Abandoned",
@@ -54,6 +56,11 @@ __all__ = [
     "absorb",
     "absorb_later",
     "discard_dominated",
+    "Islands",
+    "Screener",
+    "Screening",
+    "discard_worst_of_island",
+    "genome_features",
     "discard_worst",
     "pareto_front",
     "select_by_dominance",

@@ -42,8 +42,10 @@ class Finals:
     max_cpu_seconds: float | None = None
 
     def chosen(self, state: SearchState) -> tuple[Individual, ...]:
-        """Return the finalists: the first of the population."""
-        return state.population[: self.num_finalists]
+        """Return the finalists: the first of the population, wherever copies of them live."""
+        unique = {individual.id: individual for individual in reversed(state.population)}
+        first = [individual for individual in state.population if unique[individual.id] is individual]
+        return tuple(first[: self.num_finalists])
 
     def final_folds(self, state: SearchState) -> int:
         """Return on how many folds the finalists are trained at the final length."""

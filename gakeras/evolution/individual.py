@@ -32,6 +32,7 @@ class Individual:
     fitness: Fitness
     measures: Mapping[str, Any] = field(default_factory=dict, repr=False)
     parents: tuple[int, ...] = ()
+    island: int = 0
 
     @property
     def loss(self) -> float:
@@ -47,3 +48,8 @@ class Individual:
     def flops(self) -> int:
         """Operations of one forward pass of one example; a multiply-accumulate is two."""
         return int(self.measures["flops"])
+
+
+def inhabitants(population: Sequence[Individual], island: int) -> list[Individual]:
+    """Return those who live on an island, in their order."""
+    return [individual for individual in population if individual.island == island]

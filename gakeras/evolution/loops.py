@@ -231,4 +231,5 @@ def _individual(state: SearchState, event: Finished, assess: Assess) -> Individu
     fitness = assess(event.result)
     if fitness is None or any(map(math.isnan, fitness.values)):
         return None
+    state.accepted.append((proposal.genome, fitness.values[0]))
     return Individual(event.number, proposal.genome, fitness, event.result.measures, proposal.parents)

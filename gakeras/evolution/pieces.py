@@ -40,6 +40,24 @@ def merge(pieces: Sequence[JobResult]) -> JobResult:
     return replace(last, measures=measures, start=first.start, cpu_seconds=cpu_seconds)
 
 
+def charged_cpu_seconds(last: JobResult, earlier: Sequence[JobResult] = ()) -> float:
+    """Return what the last piece of an evaluation counts for a budget, in CPU-seconds.
+
+    A worker that was killed cannot tell them: then it is the time the piece took.
+    `last` is the whole evaluation, as `merge` gives it, and `earlier` all its pieces but one.
+    """
+    cpu_seconds = last.cpu_seconds - sum(piece.cpu_seconds for piece in earlier)
+    if last.status in ("died", "timeout") and cpu_seconds <= 0:
+        return busy_seconds(last, earlier)
+    return cpu_seconds
+
+
+def busy_seconds(last: JobResult, earlier: Sequence[JobResult] = ()) -> float:
+    """Return how long a worker was busy with the last piece of an evaluation."""
+    begin = max([last.start, *(piece.end for piece in earlier)])
+    return max(0.0, last.end - begin)
+
+
 def last_epoch(whole: JobResult) -> tuple[int, float] | None:
     """Return (epochs done, validation loss after them) of the first fold; None where there is none.
 

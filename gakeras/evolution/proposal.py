@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from deap import base, tools
@@ -12,6 +12,7 @@ from gakeras.encoding import Genome, SearchSpace, genome_cost, random_genome
 from gakeras.encoding.blocks import Shape
 from gakeras.evolution.cost_model import Pricing
 from gakeras.evolution.crossover import mate
+from gakeras.evolution.individual import Individual, inhabitants
 from gakeras.evolution.mutation import mutate
 from gakeras.evolution.settings import Caps, Variation
 from gakeras.evolution.state import Proposal, SearchState
@@ -51,16 +52,28 @@ class Proposer:
     min_population_size: int
     caps: Caps = field(default_factory=Caps)
     pricing: Pricing | None = None
+    num_islands: int = 1
 
     def __call__(self, state: SearchState) -> Proposal:
+        return self.candidate(state)
+
+    def candidate(self, state: SearchState, attempt: int = 0) -> Proposal:
+        """Return what the next proposal may be; other attempts give others, one of which is to be chosen."""
         number = state.num_proposed
-        with isolated(derive_seed(self.run_seed, "proposal", number)) as rng:
-            if len(state.population) < self.min_population_size:
+        keys = (number, attempt) if attempt else (number,)
+        with isolated(derive_seed(self.run_seed, "proposal", *keys)) as rng:
+            if len(self._population(state)) < self.min_population_size:
                 genome, parents, operators = self._draw(state, rng)
             else:
                 genome, parents, operators = self._breed(state, rng)
         verdict, reason = self._judge(genome, state)
         return Proposal(number, genome, parents, operators, verdict, reason)
+
+    def _population(self, state: SearchState) -> Sequence[Individual]:
+        """Return the individuals of the island that the next proposal belongs to."""
+        if self.num_islands == 1:
+            return state.population
+        return inhabitants(state.population, state.num_proposed % self.num_islands)
 
     def _draw(
         self, state: SearchState, rng: random.Random
@@ -74,7 +87,7 @@ class Proposer:
     def _breed(
         self, state: SearchState, rng: random.Random
     ) -> tuple[Genome, tuple[int, ...], tuple[str, ...]]:
-        mother, father = self.toolbox.select(state.population, 2)
+        mother, father = self.toolbox.select(self._population(state), 2)
         child, parents, operators = mother.genome, [mother.id], []
         if rng.random() < self.variation.crossover_probability and mother is not father:
             child, _ = self.toolbox.mate(mother.genome, father.genome)

@@ -8,7 +8,14 @@ from typing import Literal
 from gakeras.encoding import Genome
 from gakeras.evolution.durations import Duration
 from gakeras.evolution.individual import Individual
-from gakeras.evolution.pieces import Timing, last_epoch, merge, timing_of
+from gakeras.evolution.pieces import (
+    Timing,
+    busy_seconds,
+    charged_cpu_seconds,
+    last_epoch,
+    merge,
+    timing_of,
+)
 from gakeras.jobs import JobResult, Status
 
 Stage = Literal["search", "folds", "final"]
@@ -72,7 +79,8 @@ class SearchState:
     of epochs to every validation loss of the first fold that evaluations were judged by
     after so many. `finals` are the folds of the finalists by (number, stage, fold).
     `cpu_seconds` and `busy_seconds` are what the workers have spent, and `timings` what
-    epochs of networks of different sizes took.
+    epochs of networks of different sizes took. `accepted` are the genomes, with their losses,
+    of all individuals that ever became one.
     """
 
     population: tuple[Individual, ...] = ()
@@ -92,6 +100,12 @@ class SearchState:
     cpu_seconds: float = 0.0
     busy_seconds: float = 0.0
     timings: list[Timing] = field(default_factory=list)
+    accepted: list[tuple[Genome, float]] = field(default_factory=list)
+
+    @property
+    def num_accepted(self) -> int:
+        """How many evaluations gave an individual."""
+        return len(self.accepted)
 
     def add_proposal(self, proposal: Proposal) -> None:
         """Take note of a proposal; from now on its genome is known."""
@@ -125,7 +139,7 @@ class SearchState:
         """Take note of a piece of an evaluation that goes on, or of a finalist's fold."""
         if measured.stage != "search":
             self.finals[measured.number, measured.stage, measured.fold] = measured.result
-            self.cpu_seconds += measured.result.cpu_seconds
+            self.cpu_seconds += charged_cpu_seconds(measured.result)
             return
         pieces = self.pieces.get(measured.number, ())
         whole = merge([*pieces, measured.result])
@@ -134,9 +148,8 @@ class SearchState:
 
     def _spend(self, whole: JobResult, earlier: tuple[JobResult, ...]) -> None:
         """Count what the last piece of an evaluation has cost, and its loss at its rung."""
-        self.cpu_seconds += whole.cpu_seconds - sum(piece.cpu_seconds for piece in earlier)
-        begin = max([whole.start, *(piece.end for piece in earlier)])
-        self.busy_seconds += max(0.0, whole.end - begin)
+        self.cpu_seconds += charged_cpu_seconds(whole, earlier)
+        self.busy_seconds += busy_seconds(whole, earlier)
         reached = last_epoch(whole)
         if reached is not None:
             self.rungs.setdefault(reached[0], []).append(reached[1])

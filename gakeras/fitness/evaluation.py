@@ -39,7 +39,7 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
             `training` (`TrainingOptions` as JSON), `data_dir`, `folds_file`, and perhaps
             `load_from` and `save_to`: directories of checkpoints, one file a fold; `dead` and
             `max_epoch_seconds`: when to stop early (see `gakeras.fitness.stopping`); `latency`:
-            whether to measure that.
+            whether to measure that; `keep`: whether another job on this network is to come.
 
     Returns:
         Measures: parameters, FLOPs, activations (numbers that the layers of one example put
@@ -100,7 +100,7 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 trainer.save_state(path)
                 artifacts[f"fold{fold}"] = str(path)
-        if payload.get("save_to"):
+        if payload.get("save_to") or payload.get("keep"):
             _paused[key] = trainer
     finally:
         if key not in _paused:

@@ -25,7 +25,7 @@ from gakeras.evolution import (
     steady_state,
 )
 from gakeras.evolution.ladder import race_ladder, rungs_ladder
-from gakeras.evolution.pieces import fold_losses, merge
+from gakeras.evolution.pieces import charged_cpu_seconds, fold_losses, merge
 from gakeras.jobs import JobResult
 
 EPOCHS, NUM_FOLDS, POPULATION = 8, 3, 6
@@ -195,6 +195,19 @@ def test_a_step_that_fails_ends_the_evaluation_with_what_was_measured() -> None:
 def test_rungs_beyond_the_last_epoch_are_left_out() -> None:
     assert rungs_ladder((1, 3), 2, 0.5).stretches[-1].to_epoch == 2
     assert len(rungs_ladder((1, 3), 1, 0.5).stretches) == 1
+
+
+def test_an_evaluation_whose_worker_was_killed_counts_by_its_time() -> None:
+    state, proposal = SearchState(), Proposal(0, SEARCH.proposer(SearchState()).genome)
+    state.add_proposal(proposal)
+    state.add_result(Finished(0, JobResult("0", "timeout", "too long", start=5.0, end=65.0)))
+    assert state.cpu_seconds == 60.0
+
+
+def test_a_killed_step_counts_by_its_own_time_beside_the_steps_before_it() -> None:
+    first = JobResult("0", "ok", start=0.0, end=10.0, cpu_seconds=4.0)
+    killed = JobResult("0", "timeout", "too long", start=0.0, end=70.0, cpu_seconds=4.0)
+    assert charged_cpu_seconds(killed, [first]) == 60.0 and charged_cpu_seconds(first) == 4.0
 
 
 def test_a_budget_of_cpu_seconds_starts_nothing_beyond_it() -> None:

@@ -191,4 +191,6 @@ def test_going_on_in_the_worker_that_paused_is_not_traced_again_and_scores_the_s
     second = evaluate(plain.payload | {"from_epoch": 1, "load_from": str(tmp_path)})
     assert first["measures"]["traced"] and not second["measures"]["traced"]
     assert scores_of(first)[0] + scores_of(second)[0] == whole[0]
-    assert evaluate(plain.payload)["measures"]["traced"]
+    assert evaluate(plain.payload | {"keep": True})["measures"]["traced"]
+    other_fold = evaluate(plain.payload | {"folds": [1]})
+    assert not other_fold["measures"]["traced"] and scores_of(other_fold) == plain.again(folds=[1])
