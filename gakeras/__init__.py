@@ -15,6 +15,7 @@ _HOMES = {
     "Conv": "gakeras.encoding",
     "Dense": "gakeras.encoding",
     "Genome": "gakeras.encoding",
+    "Growth": "gakeras.growth",
     "InputError": "gakeras.errors",
     "JournalError": "gakeras.errors",
     "Lineage": "gakeras.lineage",
@@ -23,6 +24,7 @@ _HOMES = {
     "SearchResult": "gakeras.results",
     "SearchSpace": "gakeras.encoding",
     "build_model": "gakeras.encoding",
+    "grow": "gakeras.growth",
     "load_source": "gakeras.data",
     "resume": "gakeras.api",
     "search": "gakeras.api",
@@ -44,6 +46,8 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from gakeras.errors import InputError as InputError
     from gakeras.errors import JournalError as JournalError
     from gakeras.errors import RunError as RunError
+    from gakeras.growth import Growth as Growth
+    from gakeras.growth import grow as grow
     from gakeras.lineage import Lineage as Lineage
     from gakeras.lineage import synthesize as synthesize
     from gakeras.results import SearchResult as SearchResult

@@ -13,6 +13,8 @@ from gakeras.data import Arrays, as_arrays
 from gakeras.encoding import SearchSpace, genome_cost
 from gakeras.errors import InputError
 from gakeras.executors import ExecutorChoice, choose_executor
+from gakeras.growth import Growth, continue_growth, grow, growth_settings, open_growth
+from gakeras.growth.runs import GrowthRun
 from gakeras.journal import has_begun
 from gakeras.lineage import Lineage, continue_synthesis, open_synthesis, synthesis_settings, synthesize
 from gakeras.lineage.runs import SynthesisRun
@@ -28,7 +30,7 @@ from gakeras.run import (
 from gakeras.searching import continue_search
 from gakeras.session import Session
 
-__all__ = ["Lineage", "holds_run", "resume", "run_search", "search", "synthesize"]
+__all__ = ["Growth", "Lineage", "grow", "holds_run", "resume", "run_search", "search", "synthesize"]
 
 
 def search(
@@ -170,13 +172,14 @@ def resume(
     max_evaluations: int | None = None,
     max_seconds: float | None = None,
     generations: int | None = None,
+    iterations: int | None = None,
     executor: ExecutorChoice | None = None,
     workers: int | None = None,
     time_limit: float | None = None,
     session: Session | None = None,
     progress: bool = True,
-) -> SearchResult | Lineage:
-    """Go on with a search or a synthesis from its run directory alone, and return its result.
+) -> SearchResult | Lineage | Growth:
+    """Go on with a search, a synthesis or a growth from its run directory alone, and return its result.
 
     What had finished is not done again; what was being evaluated when the run stopped is
     evaluated from the same seed. A run that had finished simply gives its result.
@@ -185,32 +188,48 @@ def resume(
         run_dir: The directory of the run.
         max_evaluations, max_seconds: A new budget for a whole search, what it has used
             included; by default the one it was started with.
-        generations: The same for a synthesis.
+        generations, iterations: The same for a synthesis, and for a growth.
         executor, workers: Other workers than it was started with.
         time_limit: Seconds until this call returns, to be gone on with by another one.
         session: A session that has begun already, in place of a time limit.
         progress: Whether to show how far the search is.
 
     Returns:
-        What the run's kind gives: the `SearchResult` of a search, the `Lineage` of a synthesis.
+        What the run's kind gives: the `SearchResult` of a search, the `Lineage` of a synthesis, the
+        `Growth` of a growth.
 
     Raises:
         InputError: There is no run, another process is working in it, or it has no such budget.
         JournalError: The journal is damaged.
     """
     run = open_run(Path(run_dir))
+    budgets = {
+        "max_evaluations": max_evaluations,
+        "max_seconds": max_seconds,
+        "generations": generations,
+        "iterations": iterations,
+    }
+    for name, value in budgets.items():
+        if value is not None and _BUDGETS[name] != run.kind:
+            raise _other_budget(name, run.kind)
     if run.kind == "synthesis":
         return _resume_synthesis(
             open_synthesis(run.root),
-            refused={"max_evaluations": max_evaluations, "max_seconds": max_seconds},
             generations=generations,
             executor=executor,
             workers=workers,
             session=session or Session(time_limit),
             progress=progress,
         )
-    if generations is not None:
-        raise _other_budget("generations", "synthesis", "search")
+    if run.kind == "growth":
+        return _resume_growth(
+            open_growth(run.root),
+            iterations=iterations,
+            executor=executor,
+            workers=workers,
+            session=session or Session(time_limit),
+            progress=progress,
+        )
     settings = run.settings
     if max_evaluations is not None or max_seconds is not None:
         settings = _changed(settings, max_evaluations=max_evaluations, max_seconds=max_seconds)
@@ -224,16 +243,12 @@ def resume(
 def _resume_synthesis(
     run: SynthesisRun,
     *,
-    refused: Mapping[str, Any],
     generations: int | None,
     executor: ExecutorChoice | None,
     workers: int | None,
     session: Session,
     progress: bool,
 ) -> Lineage:
-    for name, value in refused.items():
-        if value is not None:
-            raise _other_budget(name, "search", "synthesis")
     plain = run.plan.to_json()
     if generations is not None:
         plain["generations"] = generations
@@ -244,12 +259,39 @@ def _resume_synthesis(
     return continue_synthesis(run, settings, choice, session, progress=progress)
 
 
-def _other_budget(name: str, kind: str, received: str) -> InputError:
+def _resume_growth(
+    run: GrowthRun,
+    *,
+    iterations: int | None,
+    executor: ExecutorChoice | None,
+    workers: int | None,
+    session: Session,
+    progress: bool,
+) -> Growth:
+    plain = run.plan.to_json()
+    if iterations is not None:
+        plain["iterations"] = iterations
+    if workers is not None:
+        plain["workers"] |= {"workers": workers}
+    settings = growth_settings(plain, origin="the arguments")
+    choice = executor if executor is not None else settings.workers.executor
+    return continue_growth(run, settings, choice, session, progress=progress)
+
+
+_BUDGETS = {
+    "max_evaluations": "search",
+    "max_seconds": "search",
+    "generations": "synthesis",
+    "iterations": "growth",
+}
+
+
+def _other_budget(name: str, received: str) -> InputError:
     return InputError(
         "A run is gone on with under a budget of its own kind.",
-        expected=f"{name} for the run of a {kind}",
+        expected=f"{name} for the run of a {_BUDGETS[name]}",
         received=f"{name} for that of a {received}",
-        way_out="A search has max_evaluations and max_seconds, a synthesis generations.",
+        way_out="A search has max_evaluations and max_seconds, a synthesis generations, a growth iterations.",
     )
 
 

@@ -14,8 +14,9 @@ from pydantic.dataclasses import dataclass
 
 from gakeras.encoding import Genome, SearchSpace
 from gakeras.errors import InputError
-from gakeras.evolution import Caps, Variation
-from gakeras.fitness.options import Optimizer, Schedule, TrainingOptions
+from gakeras.evolution import Caps, Fidelity, Variation
+from gakeras.fitness.objectives import Objective
+from gakeras.fitness.options import DtypePolicy, Optimizer, Schedule, TrainingOptions
 from gakeras.validation import read_values, validated
 
 _STRICT = ConfigDict(extra="forbid")
@@ -25,14 +26,20 @@ PRESETS: dict[str, dict[str, Callable[[], SearchSpace | Variation]]] = {
     "space": {"default": SearchSpace.wide, "paper": SearchSpace.paper, "plain": SearchSpace},
     "variation": {"default": Variation, "paper": Variation.paper},
 }
+_COMMANDS = {"synthesis": "synthesize", "growth": "grow"}
 
 
 @dataclass(frozen=True, config=_STRICT)
 class DataSettings:
-    """Where the data come from: the name of a set, or the path of an `.npz` (see `gakeras.load_source`)."""
+    """Where the data come from: the name of a set, or the path of an `.npz` (see `gakeras.load_source`).
+
+    With an `image_size` (height, width) it is a folder of images of 3 or 1 `channels`.
+    """
 
     source: str = "digits"
     limit: PositiveInt | None = None
+    image_size: tuple[PositiveInt, PositiveInt] | None = None
+    channels: Literal[1, 3] = 3
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -44,6 +51,10 @@ class FinalSettings:
     optimizer: Optimizer = "rmsprop"
     learning_rate: PositiveFloat | None = None
     schedule: Schedule = "constant"
+    shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    flip: bool = False
+    dtype_policy: DtypePolicy = "float32"
     repeats: PositiveInt = 1
     baselines: tuple[str, ...] = ()
 
@@ -51,7 +62,15 @@ class FinalSettings:
     def training(self) -> TrainingOptions:
         """The same as training options."""
         return TrainingOptions(
-            self.epochs, self.batch_size, self.optimizer, self.learning_rate, self.schedule
+            self.epochs,
+            self.batch_size,
+            self.optimizer,
+            self.learning_rate,
+            self.schedule,
+            self.shift,
+            self.crop,
+            self.flip,
+            self.dtype_policy,
         )
 
 
@@ -96,6 +115,9 @@ class Settings:
     `population_size` offspring. The last `num_last` evaluations per worker are proposed
     together and start longest first (see `gakeras.evolution.LongestFirst`); 0 is Algorithm 1
     to the letter. `max_first_failures` evaluations that all fail end the run.
+    `max_cpu_seconds` is a budget in CPU-seconds of the workers, over all their threads.
+    Several `objectives` are traded off by NSGA-II; a `penalty` adds to the loss, for each
+    unit of another measure (see `gakeras.fitness.objectives`).
     """
 
     name: str = "search"
@@ -109,11 +131,15 @@ class Settings:
     num_last: Annotated[int, Field(ge=0)] = 10
     max_evaluations: PositiveInt | None = None
     max_seconds: PositiveFloat | None = None
+    max_cpu_seconds: PositiveFloat | None = None
     num_folds: Annotated[int, Field(ge=2)] = 5
+    objectives: tuple[Objective, ...] = ("loss",)
+    penalty: dict[Objective, PositiveFloat] = field(default_factory=dict)
     max_first_failures: PositiveInt = 8
     data: DataSettings | None = None
     space: SearchSpace = field(default_factory=SearchSpace.wide)
     variation: Variation = field(default_factory=Variation)
+    fidelity: Fidelity = field(default_factory=Fidelity)
     caps: Caps = field(default_factory=lambda: Caps(max_parameters=2_000_000, max_flops=60_000_000))
     training: TrainingOptions = field(default_factory=TrainingOptions)
     final: FinalSettings = field(default_factory=FinalSettings)
@@ -123,14 +149,30 @@ class Settings:
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.max_evaluations is None and self.max_seconds is None:
+        if self.max_evaluations is None and self.max_seconds is None and self.max_cpu_seconds is None:
             raise ValueError(
-                "a search needs a budget: max_evaluations, max_seconds, or both, received neither"
+                "a search needs a budget: max_evaluations, max_seconds, max_cpu_seconds, or more than one, "
+                "received none"
+            )
+        if not self.fidelity.is_plain and self.algorithm != "steady_state":
+            raise ValueError(
+                "fidelity: evaluations in steps need algorithm='steady_state', received 'generational'"
+            )
+        if self.fidelity.kind == "rungs" and self.fidelity.num_finalists > self.population_size:
+            raise ValueError(
+                f"fidelity.num_finalists must be at most population_size, received "
+                f"{self.fidelity.num_finalists} > {self.population_size}"
             )
         if self.first_population > self.population_size:
             raise ValueError(
                 f"min_population_size must be at most population_size, received "
                 f"{self.min_population_size} > {self.population_size}"
+            )
+        names = self.objectives
+        if names[:1] != ("loss",) or len(set(names)) < len(names) or "loss" in self.penalty:
+            raise ValueError(
+                f"objectives: the loss first, then different others, and penalties of others than it, "
+                f"received objectives={names}, penalty={self.penalty}"
             )
         baselines = self.final.baselines
         if len({"best", *baselines}) <= len(baselines):
@@ -169,13 +211,15 @@ def settings_from(
 
     `space` and `variation` may name a preset (`"default"`, `"paper"`, for `space` also `"plain"`), or be
     a table that has a `preset` beside its own values. Without one it begins with `SearchSpace()`, the plain
-    space, as tables of old configs and journals do. An unknown key is refused with the nearest known one,
-    or the nearest of `keywords`, the other names a caller takes.
+    space, as tables of old configs and journals do. `fidelity` may name its kind. An unknown key is refused
+    with the nearest known one, or the nearest of `keywords`, the other names a caller takes.
 
     Raises:
         InputError: Every complaint in one message, each with its place and what was received.
     """
     nested = dict(values)
+    if isinstance(nested.get("fidelity"), str):
+        nested["fidelity"] = {"kind": nested["fidelity"]}
     for key in PRESETS:
         if key in nested:
             nested[key] = _with_preset(nested[key], key)
@@ -205,7 +249,7 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> Settings:
             "A config says what it is for.",
             expected="the config of a search",
             received=f"{path}, kind = {kind!r}",
-            way_out=f"Use `gakeras synthesize {path}`." if kind == "synthesis" else "",
+            way_out=f"Use `gakeras {_COMMANDS[kind]} {path}`." if kind in _COMMANDS else "",
         )
     return settings_from(values, origin=str(path))
 
@@ -217,7 +261,7 @@ def find_config(name: str) -> Path:
 
 
 def shipped_configs(kind: str | None = "search") -> dict[str, Path]:
-    """Return the configs that come with gakeras by name: of a search, of a `"synthesis"`, or all (None)."""
+    """Return the configs that come with gakeras by name: of a search, of another kind, or all (None)."""
     paths = {path.stem: path for path in _configs_dir().glob("*.toml") if path.stem != "networks"}
     kinds = {
         name: tomllib.loads(path.read_text("utf-8")).get("kind", "search") for name, path in paths.items()

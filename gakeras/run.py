@@ -32,7 +32,8 @@ from gakeras.seeding import derive_seed
 
 _OUR_FILES = {
     "journal.jsonl", "journal.lock", "data", "folds.npy", ".folds.tmp.npy", "models", "workers",
-    "ancestor.keras", ".ancestor.keras.tmp.keras", "networks",
+    "paused", "ancestor.keras", ".ancestor.keras.tmp.keras", "networks", "start.keras",
+    ".start.keras.tmp.keras",
 }  # fmt: skip
 
 
@@ -63,13 +64,23 @@ class RunDirectory:
         return self.root / "models"
 
     @property
+    def paused(self) -> Path:
+        """The training states of evaluations that are done in steps, until they are finished."""
+        return self.root / "paused"
+
+    @property
     def ancestor(self) -> Path:
         """The model that a synthesis starts from."""
         return self.root / "ancestor.keras"
 
     @property
+    def start(self) -> Path:
+        """The model that a growth starts from, where it was given one."""
+        return self.root / "start.keras"
+
+    @property
     def networks(self) -> Path:
-        """Weights and masks of the networks of a synthesis."""
+        """Weights and masks of the networks of a synthesis; the networks of a growth."""
         return self.root / "networks"
 
     @property
@@ -83,7 +94,7 @@ class RunDirectory:
 
     @property
     def kind(self) -> str:
-        """What sort of run it is: `search` or `synthesis`."""
+        """What sort of run it is: `search`, `synthesis` or `growth`."""
         return str(self.header().get("kind", "search"))
 
     @cached_property
@@ -94,7 +105,7 @@ class RunDirectory:
                 "This is for the run of a search.",
                 expected="a run_dir that `gakeras search` has made",
                 received=f"{self.root}, a run of the kind {self.kind!r}",
-                way_out="`gakeras show` and `gakeras resume` take both kinds.",
+                way_out="`gakeras show` and `gakeras resume` take every kind.",
             )
         return settings_from(self.header()["settings"], origin=str(self.journal))
 

@@ -11,10 +11,12 @@ import gakeras
 from gakeras.config import Settings, load_config, settings_from, shipped_configs, shipped_networks
 from gakeras.encoding import Genome, genome_cost
 from gakeras.errors import InputError
+from gakeras.growth import growth_settings, load_growth
 from gakeras.lineage import load_synthesis, synthesis_settings
 
 CONFIGS = shipped_configs()
 SYNTHESES = shipped_configs("synthesis")
+GROWTHS = shipped_configs("growth")
 IN_CHECKOUT = Path(gakeras.__file__).parents[1] / "configs"
 SHAPES = {  # of one example, and the outputs, of the sources a config may name
     "digits": ((8, 8), 10),
@@ -44,7 +46,7 @@ def test_the_shipped_configs_are_all_files_of_the_folder_but_the_networks() -> N
     assert {"digits", "smoke"} <= set(CONFIGS) and "networks" not in CONFIGS
     if IN_CHECKOUT.is_dir():
         every = {path.stem for path in IN_CHECKOUT.glob("*.toml")} - {"networks"}
-        assert set(CONFIGS) | set(SYNTHESES) == set(shipped_configs(kind=None)) == every
+        assert set(CONFIGS) | set(SYNTHESES) | set(GROWTHS) == set(shipped_configs(kind=None)) == every
 
 
 @pytest.mark.parametrize("name", SYNTHESES)
@@ -54,9 +56,20 @@ def test_a_shipped_synthesis_is_valid_and_survives_its_journal(name: str) -> Non
     assert synthesis_settings(settings.to_json()) == settings
 
 
+@pytest.mark.parametrize("name", GROWTHS)
+def test_a_shipped_growth_is_valid_fits_its_data_and_survives_its_journal(name: str) -> None:
+    settings = load_growth(GROWTHS[name])
+    assert settings.name == name and settings.data is not None and settings.start is not None
+    genome = settings.start.genome()
+    assert genome is not None and genome_cost(genome, *SHAPES[settings.data.source]).parameters > 0
+    assert growth_settings(settings.to_json()) == settings
+
+
 def test_a_config_is_used_for_what_it_is_for() -> None:
     with pytest.raises(InputError, match="kind = 'synthesis'. Use `gakeras synthesize"):
         load_config(SYNTHESES["lenet_mnist"])
+    with pytest.raises(InputError, match="kind = 'growth'. Use `gakeras grow"):
+        load_config(GROWTHS["smoke_growth"])
     with pytest.raises(InputError, match="kind = 'search'. Use `gakeras search"):
         load_synthesis(CONFIGS["digits"])
 

@@ -15,16 +15,19 @@ CHECKOUT = Path(__file__).parents[1]
 PACKAGE = CHECKOUT / "gakeras"
 
 MAY_IMPORT = {
-    "__init__": {"executors", "launcher", "api", "data", "encoding", "errors", "lineage", "results"},
+    "__init__": {
+        "executors", "launcher", "api", "data", "encoding", "errors", "growth", "lineage", "results",
+    },
     "__main__": {"cli"},
     "api": {
-        "config", "data", "encoding", "errors", "executors", "journal", "lineage", "results", "run",
-        "searching", "session",
+        "config", "data", "encoding", "errors", "executors", "growth", "journal", "lineage", "results",
+        "run", "searching", "session",
     },
     "cli": {
-        "__init__", "api", "config", "data", "errors", "executors", "finals", "fitness", "launcher",
-        "lineage", "report", "results", "run", "session", "validation",
+        "__init__", "api", "config", "data", "errors", "executors", "exporting", "finals", "fitness",
+        "growth", "launcher", "lineage", "report", "results", "run", "session", "validation",
     },
+    "cards": {"evolution", "exporting", "exports", "fitness", "journal", "run"},
     "config": {"encoding", "errors", "evolution", "fitness", "validation"},
     "data": {"errors", "seeding"},
     "dispatch": {"errors", "executors", "jobs", "workers"},
@@ -33,18 +36,27 @@ MAY_IMPORT = {
     "evaluations": {"config", "dispatch", "evolution", "jobs", "run"},
     "evolution": {"encoding", "errors", "jobs", "seeding"},
     "executors": {"errors", "jobs", "launcher", "workers"},
+    "exporting": {"data", "errors", "fitness", "graph", "synthesis"},
+    "exports": {
+        "config", "dispatch", "errors", "executors", "exporting", "jobs", "run", "supervision",
+    },
     "finals": {"dispatch", "encoding", "errors", "fitness", "jobs", "journal", "session"},
-    "fitness": {"data", "encoding", "errors", "jobs", "seeding"},
+    "fitness": {"data", "encoding", "errors", "graph", "jobs", "seeding"},
     "graph": {"errors"},
+    "growth": {
+        "config", "data", "dispatch", "encoding", "errors", "executors", "fitness", "graph", "jobs",
+        "journal", "morphism", "progress", "results", "rounds", "run", "seeding", "session", "supervision",
+        "validation",
+    },
     "history": {"config", "encoding", "errors", "evolution", "jobs", "journal", "replay"},
     "jobs": set(),
     "journal": {"errors"},
     "kinds": {"fitness"},
     "launcher": set(),
     "lineage": {
-        "config", "data", "dispatch", "encoding", "errors", "executors", "fitness", "graph", "jobs",
-        "journal", "progress", "results", "run", "seeding", "session", "supervision", "synthesis",
-        "validation",
+        "config", "data", "dispatch", "encoding", "errors", "executors", "exporting", "exports", "fitness",
+        "graph", "jobs", "journal", "progress", "results", "rounds", "run", "seeding", "session",
+        "supervision", "synthesis", "validation",
     },
     "plots": {"encoding", "errors", "evolution", "fitness", "history"},
     "morphism": {"encoding", "errors", "graph"},
@@ -52,9 +64,10 @@ MAY_IMPORT = {
     "replay": {"config", "encoding", "errors", "evolution", "fitness", "jobs", "journal"},
     "report": {"encoding", "errors", "fitness", "history", "plots"},
     "results": {
-        "config", "data", "dispatch", "encoding", "errors", "evolution", "executors", "finals", "fitness",
-        "journal", "progress", "replay", "run", "session", "supervision",
+        "cards", "config", "data", "dispatch", "encoding", "errors", "evolution", "executors", "exports",
+        "finals", "fitness", "journal", "progress", "replay", "run", "session", "supervision",
     },
+    "rounds": set(),
     "run": {"config", "data", "errors", "journal", "seeding"},
     "searching": {
         "config", "dispatch", "encoding", "evaluations", "evolution", "executors", "fitness", "journal",
@@ -69,11 +82,21 @@ MAY_IMPORT = {
 }  # fmt: skip
 
 MAY_IMPORT_KERAS = (
+    "gakeras.data.folders",
     "gakeras.data.sources",
     "gakeras.encoding",
+    "gakeras.exporting.comparison",
+    "gakeras.exporting.conversion",
+    "gakeras.exporting.runtimes",
+    "gakeras.exporting.work",
     "gakeras.fitness",
     "gakeras.graph.grafting",
     "gakeras.graph.rebuilding",
+    "gakeras.growth.ensembles",
+    "gakeras.growth.joining",
+    "gakeras.growth.mutating",
+    "gakeras.growth.sharing",
+    "gakeras.growth.training",
     "gakeras.lineage.exports",
     "gakeras.morphism.ensembles",
     "gakeras.morphism.deepening",
@@ -86,7 +109,7 @@ MAY_IMPORT_KERAS = (
     "gakeras.synthesis.compaction",
     "gakeras.synthesis.constants",
     "gakeras.synthesis.folding",
-    "gakeras.synthesis.heads",
+    "gakeras.synthesis.strengths",
     "gakeras.synthesis.upbringing",
     "gakeras.synthesis.weights",
 )

@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from gakeras.config import DataSettings
+    from gakeras.data import Arrays
     from gakeras.session import Session
 
 INTERRUPTED = 130
@@ -52,6 +54,7 @@ WorkersOption = Annotated[int | None, typer.Option(help="Networks trained at the
 EvaluationsOption = Annotated[int | None, typer.Option(help="Budget of a whole search, in evaluations.")]
 SecondsOption = Annotated[float | None, typer.Option(help="Budget of a whole search, in seconds.")]
 GenerationsOption = Annotated[int | None, typer.Option(help="Generations of a whole synthesis, at the most.")]
+IterationsOption = Annotated[int | None, typer.Option(help="K, iterations of a whole growth.")]
 SeedOption = Annotated[int | None, typer.Option(help="Seed of the run.")]
 LimitOption = Annotated[
     str | None,
@@ -62,6 +65,20 @@ LimitOption = Annotated[
     ),
 ]
 ProgressOption = Annotated[bool, typer.Option("--progress/--no-progress", help="Show how far the run is.")]
+
+
+def load_named(data: DataSettings, overrides: list[str], base_dir: Path) -> Arrays:
+    """Load the data that a config names; a path given by --set is relative to the current folder."""
+    from gakeras.data import load_source
+
+    is_typed = any(override.partition("=")[0].strip() == "data.source" for override in overrides)
+    return load_source(
+        data.source,
+        limit=data.limit,
+        base_dir=Path() if is_typed else base_dir,
+        image_size=data.image_size,
+        channels=data.channels,
+    )
 
 
 def begin_session(time_limit: str | None, grace_seconds: float) -> Session:

@@ -1,4 +1,4 @@
-"""`gakeras resume`, `show` and `export`: what can be done with a run of any kind."""
+"""`gakeras resume` and `show`: what can be done with a run of any kind."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from gakeras.cli.growths import finish_growth, growth_as_json, show_growth
 from gakeras.cli.options import (
     EvaluationsOption,
     ExecutorOption,
     GenerationsOption,
+    IterationsOption,
     LimitOption,
     ProgressOption,
     RunDirArgument,
@@ -39,6 +41,7 @@ def resume(
     max_evaluations: EvaluationsOption = None,
     max_seconds: SecondsOption = None,
     generations: GenerationsOption = None,
+    iterations: IterationsOption = None,
     time_limit: LimitOption = None,
     progress: ProgressOption = True,
 ) -> None:
@@ -47,17 +50,14 @@ def resume(
     Example: gakeras resume runs/mnist --max-evaluations 500
     """
     from gakeras import api
-    from gakeras.lineage import open_synthesis
-    from gakeras.run import open_run
 
-    run = open_run(run_dir)
-    settings = open_synthesis(run_dir).plan if run.kind == "synthesis" else run.settings
-    session = begin_session(time_limit, settings.workers.grace_seconds)
+    session = begin_session(time_limit, _grace_seconds(run_dir))
     result = api.resume(
         run_dir,
         max_evaluations=max_evaluations,
         max_seconds=max_seconds,
         generations=generations,
+        iterations=iterations,
         executor=executor,
         workers=workers,
         session=session,
@@ -65,6 +65,8 @@ def resume(
     )
     if isinstance(result, api.Lineage):
         finish_synthesis(result)
+    elif isinstance(result, api.Growth):
+        finish_growth(result)
     else:
         finish_search(result, session)
 
@@ -79,11 +81,19 @@ def show(
 
     Example: gakeras show runs/mnist --json
     """
+    from gakeras.growth import Growth, open_growth
     from gakeras.lineage import Lineage, open_synthesis
     from gakeras.results import SearchResult
     from gakeras.run import open_run
 
     run = open_run(run_dir)
+    if run.kind == "growth":
+        growth = Growth(open_growth(run_dir))
+        if as_json:
+            print(json.dumps(growth_as_json(growth), indent=2))
+        else:
+            show_growth(growth)
+        return
     if run.kind == "synthesis":
         lineage = Lineage(open_synthesis(run_dir))
         if as_json:
@@ -100,26 +110,20 @@ def show(
         console.print(_leaderboard(result, top))
 
 
-@app.command()
-def export(
-    run_dir: RunDirArgument,
-    file: Annotated[Path, typer.Argument(metavar="FILE.keras", help="Where to write the model.")],
-    progress: ProgressOption = True,
-) -> None:
-    """Write the best network as a plain .keras file, trained as the run's settings say, or compacted.
-
-    Example: gakeras export runs/mnist mnist.keras
-    """
-    from gakeras.lineage import Lineage, open_synthesis
-    from gakeras.results import SearchResult
+def _grace_seconds(run_dir: Path) -> float:
+    from gakeras.growth import open_growth
+    from gakeras.lineage import open_synthesis
     from gakeras.run import open_run
 
     run = open_run(run_dir)
-    if run.kind == "synthesis":
-        path = Lineage(open_synthesis(run_dir)).save(file)
-    else:
-        path = SearchResult(run, progress=progress).save(file)
-    console.print(f"wrote {path}", highlight=False)
+    match run.kind:
+        case "synthesis":
+            workers = open_synthesis(run_dir).plan.workers
+        case "growth":
+            workers = open_growth(run_dir).plan.workers
+        case _:
+            workers = run.settings.workers
+    return workers.grace_seconds
 
 
 def _leaderboard(result: SearchResult, top: int) -> Table:

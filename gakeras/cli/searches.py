@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
@@ -24,6 +23,7 @@ from gakeras.cli.options import (
     app,
     begin_session,
     console,
+    load_named,
 )
 from gakeras.errors import Unfinished
 
@@ -57,7 +57,6 @@ def search(
     """
     from gakeras import api
     from gakeras.config import DataSettings, find_config, load_config
-    from gakeras.data import load_source
 
     path = find_config(config)
     options = {
@@ -80,12 +79,11 @@ def search(
             session=session,
             progress=progress,
         )
-        assert not isinstance(resumed, api.Lineage), "a search was found to be there"
+        assert not isinstance(resumed, api.Lineage | api.Growth), "a search was found to be there"
         finish_search(resumed, session)
         return
     data = settings.data or DataSettings()
-    is_typed = any(override.partition("=")[0].strip() == "data.source" for override in overrides)
-    arrays = load_source(data.source, limit=data.limit, base_dir=Path() if is_typed else path.parent)
+    arrays = load_named(data, overrides, path.parent)
     result = api.run_search(settings, arrays, run_dir=run_dir, session=session, progress=progress)
     finish_search(result, session)
 

@@ -24,6 +24,7 @@ from gakeras.cli.options import (
     app,
     begin_session,
     console,
+    load_named,
 )
 from gakeras.errors import InputError, RunError, Unfinished
 
@@ -147,7 +148,6 @@ def _settings(target: str, overrides: list[str]) -> tuple[SynthesisSettings, Pat
 def _ancestor_and_data(
     target: str, settings: SynthesisSettings, base_dir: Path, overrides: list[str]
 ) -> tuple[Ancestor, Arrays]:
-    from gakeras.data import load_source
     from gakeras.lineage import find_ancestor
 
     ancestor: Ancestor = None
@@ -163,9 +163,7 @@ def _ancestor_and_data(
     elif settings.ancestor.path is not None:
         ancestor, arrays = find_ancestor(base_dir / settings.ancestor.path)
     if settings.data is not None:
-        is_typed = any(override.partition("=")[0].strip() == "data.source" for override in overrides)
-        source, limit = settings.data.source, settings.data.limit
-        arrays = load_source(source, limit=limit, base_dir=Path() if is_typed else base_dir)
+        arrays = load_named(settings.data, overrides, base_dir)
     if arrays is None:
         raise InputError(
             "Offspring are trained.",

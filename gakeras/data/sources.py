@@ -1,4 +1,4 @@
-"""Where examples come from: scikit-learn's bundled sets, Keras' downloadable ones, or an .npz file."""
+"""Where examples come from: scikit-learn's sets, Keras' downloadable ones, and files."""
 
 from __future__ import annotations
 
@@ -6,76 +6,44 @@ import difflib
 import importlib
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from gakeras.data.archives import read_archive
+from gakeras.data.arrays import Arrays
+from gakeras.data.folders import read_folder
+from gakeras.data.stl10 import FOLDER, read_stl10
 from gakeras.errors import InputError
 
 BUNDLED = ("digits", "breast_cancer", "wine", "iris", "diabetes")  # they come with scikit-learn
 DOWNLOADED = ("mnist", "fashion_mnist", "cifar10")  # keras.datasets fetches them once and keeps them
 
 
-@dataclass(frozen=True, eq=False)
-class Arrays:
-    """Examples and their targets for training, and optionally for a test that no search looks at.
-
-    `x` is (n, columns), (n, height, width) or (n, height, width, channels); `y` is (n,),
-    (n, 1) or (n, outputs). Nothing is checked here: `check_arrays` does that.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    x_test: np.ndarray | None = None
-    y_test: np.ndarray | None = None
-
-
-def as_arrays(x: Any, y: Any, x_test: Any = None, y_test: Any = None) -> Arrays:
-    """Return what a caller passed as arrays: lists, data frames and the like become NumPy arrays.
-
-    Raises:
-        InputError: for rows of different lengths.
-
-    >>> as_arrays([[1, 2], [3, 4]], [0, 1]).x.shape
-    (2, 2)
-    """
-    return Arrays(
-        _as_array("x", x),
-        _as_array("y", y),
-        None if x_test is None else _as_array("x_test", x_test),
-        None if y_test is None else _as_array("y_test", y_test),
-    )
-
-
-def _as_array(name: str, value: Any) -> np.ndarray:
-    try:
-        return np.asarray(value)
-    except ValueError as error:
-        raise InputError(
-            "Data must be NumPy arrays, or what can become one.",
-            expected=f"{name} with rows of one length",
-            received=f"{name} of type {type(value).__name__} ({error})",
-        ) from None
-
-
 def load_source(
-    source: str, *, limit: int | None = None, test_share: float = 0.25, base_dir: Path = Path(".")
+    source: str,
+    *,
+    limit: int | None = None,
+    test_share: float = 0.25,
+    base_dir: Path = Path("."),
+    image_size: tuple[int, int] | None = None,
+    channels: int = 3,
 ) -> Arrays:
     """Load the arrays that `source` names, in their own dtype and always in the same order.
 
     Args:
         source: One of scikit-learn's "digits" (images of 8 x 8), "breast_cancer", "wine",
             "iris" or "diabetes" (raw columns); one of "mnist", "fashion_mnist" or "cifar10",
-            which Keras downloads; or the path of an .npz file with `x_train` and `y_train`,
-            and either both of `x_test` and `y_test` or neither. A path may contain `~` and
-            `${VARIABLE}`, and is relative to `base_dir`.
+            which Keras downloads; the path of an .npz file with `x_train` and `y_train`, and
+            either both of `x_test` and `y_test` or neither; the path of STL-10's folder
+            `stl10_binary`; or, with an `image_size`, a folder with a folder of images for each
+            class, or with two such folders, `train` and `test` (`gakeras.data.folders`). A path may
+            contain `~` and `${VARIABLE}`, and is relative to `base_dir`.
         limit: Keep only this many training examples, the first ones; the test set stays whole.
         test_share: The part of a scikit-learn set that becomes its test set, by a split that
             is always the same and, for classes, stratified. The other sources have their own.
         base_dir: Where a relative path starts, for example the folder of a config file.
+        image_size, channels: Height and width that the images of folders are resized to, and 3 for
+            colours or 1 for grey.
 
     Raises:
         InputError: for an unknown name, an unset variable, a file that is missing or holds
@@ -90,12 +58,15 @@ def load_source(
             expected="0 < test_share < 1",
             received=f"test_share={test_share}",
         )
+    if image_size is not None:
+        return _load_folders(_expanded(source), base_dir, image_size, channels, limit)
     if source in BUNDLED:
         arrays = _load_bundled(source, test_share)
     elif source in DOWNLOADED:
         arrays = _load_downloaded(source)
     else:
-        arrays = Arrays(**read_archive(_resolve_path(source, base_dir)))
+        path = _resolve_path(source, base_dir)
+        arrays = read_stl10(path) if path.name == FOLDER else Arrays(**read_archive(path))
     return arrays if limit is None else _keep_first(arrays, limit)
 
 
@@ -134,15 +105,32 @@ def _load_downloaded(name: str) -> Arrays:
     return Arrays(x, y.reshape(-1), x_test, y_test.reshape(-1))  # cifar10's labels are (n, 1)
 
 
+def _load_folders(
+    path: Path, base_dir: Path, image_size: tuple[int, int], channels: int, limit: int | None
+) -> Arrays:
+    root = base_dir / path
+    train, test = root / "train", root / "test"
+    if not train.is_dir():
+        return Arrays(*read_folder(root, image_size, channels, limit))
+    tested = read_folder(test, image_size, channels) if test.is_dir() else (None, None)
+    return Arrays(*read_folder(train, image_size, channels, limit), *tested)
+
+
+def _expanded(source: str) -> Path:
+    """Return a path with variables and home folders expanded."""
+    text = re.sub(r"\$\{(\w+)\}", lambda match: _variable(match[1], source), source)
+    return Path(os.path.expanduser(text))
+
+
 def _resolve_path(source: str, base_dir: Path) -> Path:
-    """Expand variables and home folders; refuse what is neither a known name nor an .npz path."""
-    path = Path(os.path.expanduser(re.sub(r"\$\{(\w+)\}", lambda match: _variable(match[1], source), source)))
-    if path.suffix == ".npz":
+    """Expand variables and home folders; refuse what is neither a known name nor a path of a known kind."""
+    path = _expanded(source)
+    if path.suffix == ".npz" or path.name == FOLDER:
         return base_dir / path
     if path.suffix or len(path.parts) != 1:
         raise InputError(
             "A data file must be an .npz archive.",
-            expected="a path that ends in .npz",
+            expected=f"a path that ends in .npz, or the folder {FOLDER}",
             received=f"source={source!r}",
             way_out="Write one with `numpy.savez(path, x_train=..., y_train=...)`.",
         )

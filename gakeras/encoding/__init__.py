@@ -6,7 +6,7 @@ there may be, `costs` what they cost, and `build` turns one into a Keras model.
 
 from gakeras.encoding.blocks import Block, Conv, Cost, Dense, GlobalPool, MaxPool
 from gakeras.encoding.build import build_model
-from gakeras.encoding.costs import Layer, genome_cost, trace_costs
+from gakeras.encoding.costs import Layer, genome_cost, num_activations, trace_costs
 from gakeras.encoding.genome import Genome
 from gakeras.encoding.inception import Inception
 from gakeras.encoding.learning import Learning, LearningSpace
@@ -29,6 +29,7 @@ __all__ = [
     "SearchSpace",
     "build_model",
     "genome_cost",
+    "num_activations",
     "random_block",
     "random_genome",
     "repair",

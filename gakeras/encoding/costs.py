@@ -67,6 +67,15 @@ def trace_costs(genome: Genome, input_shape: Shape, outputs: int) -> Iterator[La
     yield Layer(None, (outputs,), dense_cost(features, outputs))
 
 
+def num_activations(genome: Genome, input_shape: Shape, outputs: int) -> int:
+    """Return how many numbers all layers together put out for one example; time goes with them.
+
+    >>> num_activations(Genome.parse("dense #10 activation=relu"), (4,), outputs=3)
+    13
+    """
+    return sum(math.prod(layer.output_shape) for layer in trace_costs(genome, input_shape, outputs))
+
+
 def genome_cost(genome: Genome, input_shape: Shape, outputs: int) -> Cost:
     """Return the trainable parameters and forward FLOPs of the network that `build_model` would build.
 

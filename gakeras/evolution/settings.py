@@ -17,10 +17,17 @@ PositiveInt = Annotated[int, Field(ge=1)]
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Caps:
-    """The largest network that is evaluated at all; None for no limit."""
+    """The largest network that is evaluated at all; None for no limit.
+
+    `max_cpu_seconds` are those predicted for a full evaluation (see `cost_model`); a worker
+    gives up a network whose epochs turn out to take more than `overshoot` times their share.
+    Times are never the same twice, so with this cap two runs of one seed may differ.
+    """
 
     max_parameters: PositiveInt | None = None
     max_flops: PositiveInt | None = None
+    max_cpu_seconds: Annotated[float, Field(gt=0)] | None = None
+    overshoot: Annotated[float, Field(ge=1)] = 2.0
 
     def objection(self, cost: Cost) -> str | None:
         """Return why a network of this cost is too large, or None."""

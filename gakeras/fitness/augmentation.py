@@ -1,4 +1,4 @@
-"""Images that are flipped, shifted and cropped at random while a network is trained on them."""
+"""Images that are a little different in every epoch, by the layers of Keras."""
 
 from __future__ import annotations
 
@@ -7,48 +7,61 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from gakeras.encoding import Learning
+from gakeras.errors import InputError
+from gakeras.fitness.options import TrainingOptions
 from gakeras.seeding import derive_seed
 
 Augment = Callable[[np.ndarray], np.ndarray]
 
 
-def augmentation(learning: Learning, seed: int) -> Augment | None:
-    """Return a function that changes batches of images as the genes say, or None where they say nothing.
+def new_augmentation(options: TrainingOptions, input_shape: tuple[int, ...], seed: int) -> Augment | None:
+    """Return what changes the images of one epoch at random, or None where the options ask for nothing.
 
-    It is Keras' `RandomFlip`, `RandomTranslation` and `RandomZoom`, which are no part of the
-    network and therefore not of its file. What a shift leaves empty is filled by the border; a crop is
-    scaled up to the size of the image. Every batch is drawn anew, from the seed and its number.
+    The layers are no part of the network, so a model that is saved knows nothing of them.
 
     Args:
-        learning: Its `flip`, `shift` and `crop`; one direction is drawn for each image.
-        seed: The same seed gives the same sequence of batches on the same backend.
+        options: `shift`, `crop` and `flip` are used.
+        input_shape: Of one example, (height, width) or (height, width, channels).
+        seed: The same seed and the same calls give the same images.
 
-    Returns:
-        A function from images (n, height, width) or (n, height, width, channels) of any numeric type to
-        float32 images of the same shape.
+    Raises:
+        InputError: for examples that are no images.
 
-    >>> augment = augmentation(Learning(flip=True), seed=1)
-    >>> augment(np.zeros((2, 8, 8), "uint8")).shape
-    (2, 8, 8)
+    >>> augment = new_augmentation(TrainingOptions(shift=0.2), (10, 10), seed=1)
+    >>> augment(np.ones((2, 10, 10), "uint8")).shape
+    (2, 10, 10)
     """
-    steps: list[keras.Layer] = []
-    seeds = {name: derive_seed(seed, name) for name in ("flip", "shift", "crop")}
-    if learning.flip:
-        steps.append(keras.layers.RandomFlip("horizontal", seed=seeds["flip"]))
-    if learning.shift:
-        shift = learning.shift
-        steps.append(keras.layers.RandomTranslation(shift, shift, fill_mode="nearest", seed=seeds["shift"]))
-    if learning.crop:
-        steps.append(keras.layers.RandomZoom((-learning.crop, 0.0), fill_mode="nearest", seed=seeds["crop"]))
-    if not steps:
+    if not (options.shift or options.crop or options.flip):
         return None
+    if len(input_shape) not in (2, 3):
+        raise InputError(
+            "Only images can be varied.",
+            expected="examples of shape (height, width) or (height, width, channels)",
+            received=f"examples of shape {input_shape}, shift={options.shift}, crop={options.crop}, "
+            f"flip={options.flip}",
+            way_out="Leave shift and crop at 0, and flip at false.",
+        )
+    layers: list[keras.layers.Layer] = []
+    if options.shift > 0:
+        layers.append(
+            keras.layers.RandomTranslation(
+                options.shift,
+                options.shift,
+                fill_mode="nearest",
+                interpolation="nearest",
+                seed=derive_seed(seed, "shift") % 2**31,
+            )
+        )
+    if options.crop > 0:
+        seeded = derive_seed(seed, "crop") % 2**31
+        layers.append(keras.layers.RandomZoom((-options.crop, 0.0), fill_mode="nearest", seed=seeded))
+    if options.flip:
+        layers.append(keras.layers.RandomFlip("horizontal", seed=derive_seed(seed, "flip") % 2**31))
 
     def augment(images: np.ndarray) -> np.ndarray:
-        x = np.asarray(images, np.float32)
-        x = x[..., None] if images.ndim == 3 else x
-        for step in steps:
-            x = step(x, training=True)
-        return np.asarray(keras.ops.convert_to_numpy(x)).reshape(images.shape)
+        changed = images.reshape(*images.shape[:3], -1)
+        for layer in layers:
+            changed = layer(changed, training=True)
+        return np.asarray(keras.ops.convert_to_numpy(changed)).reshape(images.shape)
 
     return augment

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from gakeras.encoding import Learning
-from gakeras.errors import InputError
-from gakeras.fitness.augmentation import augmentation
+from gakeras.fitness.augmentation import Augment, new_augmentation
+from gakeras.fitness.options import TrainingOptions
 from gakeras.seeding import derive_seed
 
 _TRAIN_ON_BATCH_RESETS = tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 15)
@@ -27,6 +26,8 @@ _KERNELS = {
 
 _PREDICT_VALUES = 2**20
 """Examples are predicted in batches of about so many input values, in at most 512 examples."""
+
+_AUGMENTED_AT_ONCE = 2048
 
 
 class Trainer:
@@ -44,24 +45,17 @@ class Trainer:
         max_examples: The most examples any training will have: every epoch has as many
             steps as these need, and every batch one shape, so nothing is traced or
             compiled twice.
-        learning: Of it `flip`, `shift` and `crop` change the images of each batch at random, see
-            `augmentation`; what it says of the optimizer is for the compilation.
-
-    Raises:
-        InputError: There are no images to flip, shift or crop.
+        variation: How images are varied in every epoch (`shift` and `flip`); None for not at all.
     """
 
     def __init__(
-        self, model: keras.Model, batch_size: int, max_examples: int, *, learning: Learning | None = None
+        self,
+        model: keras.Model,
+        batch_size: int,
+        max_examples: int,
+        variation: TrainingOptions | None = None,
     ) -> None:
-        if learning is not None and augmentation(learning, 0) and len(model.input_shape) < 3:
-            raise InputError(
-                "Only images are flipped, shifted and cropped.",
-                expected="images (height, width) or (height, width, channels)",
-                received=f"examples of shape {model.input_shape[1:]}, [{learning}]",
-            )
-        self.learning = learning or Learning()
-        self.model = model
+        self.model, self.variation = model, variation or TrainingOptions()
         self.batch_size = min(batch_size, max_examples)
         self.num_steps = math.ceil(max_examples / self.batch_size)
         self.predict_size = max(batch_size, min(512, _PREDICT_VALUES // math.prod(model.input_shape[1:])))
@@ -91,22 +85,26 @@ class Trainer:
         self._seed_dropout(seed)
         if rate_factor is not None:
             self.model.optimizer.learning_rate = self._learning_rate * rate_factor
-        augment = augmentation(self.learning, derive_seed(seed, "augmentation"))
         order = np.random.default_rng(seed).permutation(indices)
         total = 0.0
+        examples = _examples(x, order, self.batch_size, new_augmentation(self.variation, x.shape[1:], seed))
         for batch, is_real in _batches(order, self.batch_size, self.num_steps):
-            if not _TRAIN_ON_BATCH_RESETS:
-                self.model.reset_metrics()
             weights = is_real / is_real.mean()  # so that the loss is the mean over the real examples
-            inputs = np.asarray(x[batch])
-            logs = self.model.train_on_batch(
-                augment(inputs) if augment else inputs,
-                np.asarray(y[batch]),
-                sample_weight=weights,
-                return_dict=True,
-            )
-            total += float(logs["loss"]) * float(is_real.sum())
+            total += self._step(next(examples), np.asarray(y[batch]), weights) * float(is_real.sum())
         return total / len(indices)
+
+    def train_steps(
+        self, x: np.ndarray, y: np.ndarray, batches: Iterable[tuple[np.ndarray, float]], seed: int
+    ) -> Iterator[float]:
+        """Train a step for each array of indices, at so many times the learning rate; yield each loss.
+
+        All arrays have one length, so that nothing is traced twice. The seed is that of dropout.
+        """
+        self._seed_dropout(seed)
+        for indices, rate_factor in batches:
+            if rate_factor != 1.0:
+                self.model.optimizer.learning_rate = self._learning_rate * rate_factor
+            yield self._step(np.asarray(x[indices]), np.asarray(y[indices]))
 
     def predict(self, x: np.ndarray, indices: np.ndarray) -> np.ndarray:
         """Return the outputs for the examples at `indices`, without dropout, shape (n, outputs)."""
@@ -127,6 +125,12 @@ class Trainer:
         with np.load(path, allow_pickle=False) as arrays:
             for index, variable in enumerate(self._variables()):
                 variable.assign(arrays[str(index)])
+
+    def _step(self, x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> float:
+        if not _TRAIN_ON_BATCH_RESETS:
+            self.model.reset_metrics()
+        logs = self.model.train_on_batch(x, y, sample_weight=weights, return_dict=True)
+        return float(logs["loss"])
 
     def _variables(self) -> list[Any]:
         return [*self.model.weights, *self.model.optimizer.variables]
@@ -161,3 +165,17 @@ def _batches(indices: np.ndarray, batch_size: int, num_steps: int) -> Iterator[t
     for start in range(0, len(filled), batch_size):
         if is_real[start]:
             yield filled[start : start + batch_size], is_real[start : start + batch_size]
+
+
+def _examples(
+    x: np.ndarray, order: np.ndarray, batch_size: int, augment: Augment | None
+) -> Iterator[np.ndarray]:
+    """Yield the examples of the batches, augmented in chunks of several batches."""
+    num_steps = math.ceil(len(order) / batch_size)
+    filled = np.resize(order, num_steps * batch_size)
+    chunk = batch_size * (1 if augment is None else max(1, _AUGMENTED_AT_ONCE // batch_size))
+    for start in range(0, len(filled), chunk):
+        examples = np.asarray(x[filled[start : start + chunk]])
+        if augment is not None:
+            examples = augment(examples)
+        yield from np.split(examples, range(batch_size, len(examples), batch_size))

@@ -112,7 +112,7 @@ def test_any_chain_of_operators_stays_in_the_space(seed: int, shape: tuple[int, 
         ({"learning_rate": 0.1}, {"learning_rate": 0.1}),
         ({"optimizer": "sgd"}, {"optimizer": "sgd", "learning_rate": None}),
         ({"optimizer": "sgd", "learning_rate": 0.2}, {"optimizer": "sgd", "learning_rate": 0.2}),
-        ({"flip": True, "shift": 0.1}, {}),
+        ({"flip": True, "shift": 0.1}, {"flip": True, "shift": 0.1}),
     ],
     ids=str,
 )

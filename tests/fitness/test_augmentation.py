@@ -1,99 +1,88 @@
-"""Laws of augmentation: images change in training alone, by the genes that say so and a seed."""
+"""Laws of varied images."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import keras
 import numpy as np
 import pytest
-from keras import layers
 
-from gakeras.encoding import Learning
 from gakeras.errors import InputError
-from gakeras.fitness.augmentation import augmentation
+from gakeras.fitness.augmentation import new_augmentation
+from gakeras.fitness.options import TrainingOptions
 from gakeras.fitness.trainer import Trainer
 
-IMAGES = np.random.default_rng(3).integers(0, 256, (40, 8, 8)).astype("uint8")
-ALL = Learning(flip=True, shift=0.25, crop=0.25)
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(1, 255, (40, 10, 8, 1)).astype("uint8")
 
 
-def augmented(learning: Learning, seed: int = 1, images: np.ndarray = IMAGES) -> np.ndarray:
-    augment = augmentation(learning, seed)
+def test_nothing_asked_for_is_nothing_done() -> None:
+    assert new_augmentation(TrainingOptions(), (10, 8, 1), 1) is None
+
+
+def test_a_shift_moves_every_image_by_whole_pixels_within_its_bounds() -> None:
+    dot = np.zeros((60, 20, 20), "uint8")
+    dot[:, 10, 10] = 200
+    augment = new_augmentation(TrainingOptions(shift=0.1), (20, 20), 1)
     assert augment is not None
-    return augment(images)
+    moved = augment(dot)
+    assert ((moved == 200).sum(axis=(1, 2)) == 1).all()
+    places = np.argwhere(moved == 200)[:, 1:]
+    assert np.abs(places - 10).max() == 2
+    assert len(np.unique(places, axis=0)) > 10
 
 
-def test_a_flip_turns_about_half_of_the_images_left_to_right_and_changes_nothing_else() -> None:
-    flipped = augmented(Learning(flip=True))
-    is_turned = [(new == old[:, ::-1]).all() for new, old in zip(flipped, IMAGES, strict=True)]
-    is_kept = [(new == old).all() for new, old in zip(flipped, IMAGES, strict=True)]
-    assert all(turned != kept for turned, kept in zip(is_turned, is_kept, strict=True))
-    assert 10 < sum(is_turned) < 30
+def test_a_flip_turns_about_half_of_the_images() -> None:
+    augment = new_augmentation(TrainingOptions(flip=True), (10, 8, 1), 1)
+    assert augment is not None
+    turned = augment(IMAGES)
+    is_turned = (turned == IMAGES[:, :, ::-1]).all(axis=(1, 2, 3))
+    assert ((turned == IMAGES).all(axis=(1, 2, 3)) ^ is_turned).all()
+    assert 5 < is_turned.sum() < 35
 
 
-def test_a_shift_moves_images_by_at_most_its_share_of_their_sides() -> None:
-    ramp = np.broadcast_to(np.arange(16, dtype="float32"), (40, 16, 16))  # its value says where it was
-    moved = augmented(Learning(shift=0.25), images=ramp)[:, 8, 8] - 8
-    assert np.abs(moved).max() <= 4 + 1e-4 and moved.min() < -2 and moved.max() > 2
-    assert len(set(moved.tolist())) == 40  # each by itself
+def test_a_crop_stretches_the_middle_of_every_image_to_its_size() -> None:
+    columns = np.broadcast_to(np.arange(20, dtype="float32"), (30, 20, 20))[..., None]
+    augment = new_augmentation(TrainingOptions(crop=0.25), (20, 20, 1), 1)
+    assert augment is not None
+    cut = augment(np.ascontiguousarray(columns))
+    assert cut.shape == columns.shape
+    spans = cut[:, 0, -1, 0] - cut[:, 0, 0, 0]
+    assert spans.min() > 13 and spans.max() < 19.1  # from 15 to 20 of 20 columns
+    assert len(np.unique(spans.round(2))) > 10
 
 
-def test_a_crop_takes_away_at_most_its_share_and_fills_the_image() -> None:
-    ramp = np.broadcast_to(np.arange(16, dtype="float32"), (40, 16, 16))
-    cropped = augmented(Learning(crop=0.5), images=ramp)
-    seen = cropped[:, 8, -1] - cropped[:, 8, 0]
-    assert 15 * 0.5 - 1e-3 <= seen.min() < 11 < 13 < seen.max() <= 15 + 1e-3
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_images_of_an_epoch_come_from_its_seed(seed: int) -> None:
+    options = TrainingOptions(shift=0.2, crop=0.2, flip=True)
+    first, again, other = (new_augmentation(options, (10, 8, 1), s) for s in (seed, seed, seed + 2))
+    assert first is not None and again is not None and other is not None
+    images = first(IMAGES)
+    np.testing.assert_array_equal(images, again(IMAGES))
+    assert (images != other(IMAGES)).any()
 
 
-@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1), (8, 8, 3)], ids=str)
-@pytest.mark.parametrize("dtype", ["uint8", "float64"])
-def test_images_of_every_kind_keep_their_shape_and_their_range(shape: tuple[int, ...], dtype: str) -> None:
-    images = np.random.default_rng(1).integers(0, 256, (5, *shape)).astype(dtype)
-    before = images.copy()
-    changed = augmented(ALL, images=images)
-    assert (changed.shape, changed.dtype) == (images.shape, np.float32)
-    assert changed.min() >= images.min() - 1e-3 and changed.max() <= images.max() + 1e-3
-    np.testing.assert_array_equal(images, before)
+def test_tables_are_refused() -> None:
+    with pytest.raises(InputError, match="images"):
+        new_augmentation(TrainingOptions(shift=0.1), (5,), 1)
 
 
-def test_batches_are_drawn_from_the_seed_and_each_anew() -> None:
-    one, same, other = (augmentation(ALL, seed) for seed in (1, 1, 2))
-    assert one and same and other
-    first = [one(IMAGES), one(IMAGES)]
-    np.testing.assert_array_equal(first, [same(IMAGES), same(IMAGES)])
-    assert (first[0] != first[1]).any() and (first[0] != other(IMAGES)).any()
+def test_a_trainer_shows_varied_images_with_their_own_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = keras.Sequential([keras.Input((10, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])
+    model.compile("sgd", "mean_squared_error")
+    trainer = Trainer(model, 16, 40, TrainingOptions(flip=True))
+    seen: list[tuple[np.ndarray, np.ndarray]] = []
 
+    def look(x: np.ndarray, y: np.ndarray, **_: object) -> dict[str, float]:
+        seen.append((x, y))
+        return {"loss": 0.0}
 
-def test_genes_that_change_no_image_have_no_augmentation() -> None:
-    assert augmentation(Learning("adam", 0.01, 64, "cosine"), 1) is None
-
-
-def network() -> keras.Model:
-    stack = [keras.Input((8, 8)), layers.Flatten(), layers.Dense(1, name="out")]
-    model = keras.Sequential(stack)
-    model.compile(optimizer=keras.optimizers.SGD(0.0), loss="mean_squared_error")
-    return model
-
-
-def test_a_trainer_changes_images_in_training_alone_and_by_its_seed() -> None:
-    """At learning rate 0 nothing but the images can differ."""
-    x, y = IMAGES / 255, np.arange(40.0)[:, None] / 40
-    plain = Trainer(network(), batch_size=40, max_examples=40)
-    trainer = Trainer(plain.model, batch_size=40, max_examples=40, learning=ALL)
-    plain.reset(1)
-    unchanged = plain.train_epoch(x, y, np.arange(40), seed=3)
-    losses = [trainer.train_epoch(x, y, np.arange(40), seed) for seed in (3, 4, 3)]
-    assert losses[0] == losses[2] != losses[1] and losses[0] != unchanged
-    np.testing.assert_array_equal(trainer.predict(x, np.arange(40)), plain.predict(x, np.arange(40)))
-    assert [layer.name for layer in trainer.model.layers][-1] == "out" and len(trainer.model.layers) == 2
-
-
-@pytest.mark.parametrize("learning", [Learning(flip=True), Learning(shift=0.1), Learning(crop=0.1)], ids=str)
-def test_a_table_is_not_augmented(learning: Learning) -> None:
-    model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
-    model.compile(optimizer="sgd", loss="mean_squared_error")
-    arguments: dict[str, Any] = {"batch_size": 4, "max_examples": 8}
-    with pytest.raises(InputError, match=r"Only images.*\(4,\)"):
-        Trainer(model, **arguments, learning=learning)
-    assert Trainer(model, **arguments, learning=Learning("adam")).learning.optimizer == "adam"
+    monkeypatch.setattr(model, "train_on_batch", look)
+    trainer.train_epoch(IMAGES, np.arange(40), np.arange(40), seed=3)
+    assert [x.shape for x, _ in seen] == [(16, 10, 8, 1)] * 3
+    for x, y in seen:
+        original = IMAGES[y]
+        is_same, is_turned = (
+            (x == version).all(axis=(1, 2, 3)) for version in (original, original[:, :, ::-1])
+        )
+        assert (is_same | is_turned).all()
+    assert sorted({int(label) for _, y in seen for label in y}) == list(range(40))

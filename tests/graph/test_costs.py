@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,9 +14,12 @@ from keras import layers
 from keras_models import NETWORKS
 from wide_genomes import EVERYTHING
 
-from gakeras.encoding import Genome, SearchSpace, build_model, genome_cost, random_genome
+from gakeras.encoding import SearchSpace, build_model, genome_cost, random_genome
 from gakeras.errors import InputError
 from gakeras.graph import ModelCost, model_cost
+from gakeras.morphism.deepening import insert_residual
+from gakeras.morphism.inception import insert_inception
+from gakeras.morphism.widening import widen
 
 
 def profiled_flops(model: keras.Model) -> int:
@@ -54,19 +58,32 @@ def wide_residual() -> keras.Model:
     return keras.Model(inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
 
 
-MODULES = Genome.parse("""
-    inception #8 activation=relu
-    pool poolsize=2
-    inception #12 activation=relu branches=1,3 projection=16
-    dense #32 activation=relu
-""")
+def with_inception(*, normalise: bool = False, **options: Any) -> keras.Model:
+    stack = [keras.Input((16, 16, 3)), layers.Conv2D(8, 3, padding="same", activation="relu", name="conv")]
+    stack += [layers.MaxPooling2D(2, name="pool"), layers.Flatten(), layers.Dense(10, activation="softmax")]
+    rng = np.random.default_rng(0)
+    grown = insert_inception(
+        keras.Sequential(stack), "pool", 8, rng, name="module", normalise=normalise, **options
+    )
+    return widen(grown, "module/conv_3", 12, rng)
+
+
+def grown_twice() -> keras.Model:
+    rng = np.random.default_rng(0)
+    grown = insert_inception(with_inception(), "conv", 4, rng, name="another")
+    return insert_residual(grown, "module_add", 6, rng, normalise=True)
+
+
 BUILDERS = {
     "vgg": vgg_like,
     "mobile": mobile_like,
     "wide residual": wide_residual,
+    "inception module": with_inception,
+    "normalised inception module": partial(with_inception, normalise=True),
+    "wide inception module": partial(with_inception, kernel_sizes=(1, 3, 5, 7), pooling=False),
+    "two modules": grown_twice,
     **{name: partial(NETWORKS[name], "valid") for name in ("lenet", "inception", "residual")},
     "every block": partial(build_model, EVERYTHING, (24, 24, 3), 10),
-    "inception modules": partial(build_model, MODULES, (28, 28, 1), 10),
 }
 
 

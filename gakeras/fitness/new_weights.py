@@ -1,0 +1,23 @@
+"""A model as if it had just been built."""
+
+from __future__ import annotations
+
+import keras
+
+from gakeras.graph.reading import layers_by_path
+from gakeras.graph.rebuilding import read_weights, write_weights
+from gakeras.seeding import isolated
+
+
+def with_new_weights(model: keras.Model, seed: int) -> keras.Model:
+    """Return a copy of a model as if it had just been built, but for layers that are never trained.
+
+    Those hold constants, such as the statistics of the data. All that is random comes from the seed.
+    """
+    with isolated(seed):  # Keras seeds Python's generator as well
+        keras.utils.set_random_seed(seed)
+        new = keras.models.clone_model(model)
+    frozen = {path for path, layer in layers_by_path(model).items() if not layer.trainable_weights}
+    weights = read_weights(model).items()
+    write_weights(new, {name: array for name, array in weights if name.rpartition("/")[0] in frozen})
+    return new

@@ -1,0 +1,299 @@
+"""What a growth gives back: the history of a population, its best network, and an ensemble."""
+
+from __future__ import annotations
+
+import html
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gakeras.errors import RunError
+from gakeras.executors import ExecutorChoice
+from gakeras.growth.ensembles import Ensemble, choose_ensemble, joined, load
+from gakeras.growth.population import Member, ranked, survivors
+from gakeras.growth.records import Replay, replay
+from gakeras.growth.runs import GrowthRun
+from gakeras.growth.settings import EnsembleSettings, GrowthSettings
+from gakeras.journal import read_journal
+from gakeras.results import check_keras_path
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class GrownNetwork:
+    """One row of a history: a network as it was after one of its trainings.
+
+    Attributes:
+        number: In the order in which trainings were proposed; the start network's is 0.
+        iteration: 0 for the start network.
+        role: `start`, `survivor`, `newcomer`, or `last`: a survivor after its last leg.
+        network: The training in which its architecture was made: the same for all that go on from it.
+        parent: The training that it goes on from or is a mutation of; None for the start network.
+        transforms: What was done to the saved network that it began with: kind, layer, and how large;
+            that of a newcomer's newcomer includes its parent's.
+        steps, age: Optimizer steps of this training, and of its weights, their ancestors' included.
+        parameters, flops: Of the network, the second for a forward pass of one example.
+        training_flops, validation_flops: What this training has spent.
+        total_flops: What the run had spent, all trainings up to this number.
+        train_loss: Mean over the steps of this training; None where there were none.
+        train_accuracy: On some of the training examples, after it.
+        loss, accuracy: On the validation part.
+        test: Loss and accuracy on the test set, empty without one. Nothing was decided by it.
+    """
+
+    number: int
+    iteration: int
+    role: str
+    network: int
+    parent: int | None
+    transforms: Sequence[Mapping[str, Any]]
+    steps: int
+    age: int
+    parameters: int
+    flops: int
+    training_flops: int
+    validation_flops: int
+    total_flops: int
+    train_loss: float | None
+    train_accuracy: float
+    loss: float
+    accuracy: float
+    test: Mapping[str, float]
+
+
+class Growth:
+    """A growth as its run directory has it, finished or not.
+
+    Attributes:
+        run: The run directory.
+        settings: The settings it was started with.
+        stop_reason: Why it ended, in words.
+        was_interrupted: Whether that was Ctrl-C.
+        is_unfinished: Whether the run is to be gone on with.
+        history: A `GrownNetwork` for every training that succeeded, in order.
+
+    Everything is read from the journal when the growth is made. In its table `of` is the parent,
+    `MFLOPs` are those of a forward pass, `GFLOPs` all that had been spent by then.
+    """
+
+    COLUMNS = (
+        "iter.", "no.", "of", "transform", "age", "MFLOPs", "GFLOPs", "train", "loss", "val.", "test",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        run: GrowthRun,
+        stop_reason: str = "",
+        *,
+        settings: GrowthSettings | None = None,
+        was_interrupted: bool = False,
+        is_unfinished: bool = False,
+        executor: ExecutorChoice | None = None,
+    ) -> None:
+        self.run, self.stop_reason = run, stop_reason
+        self.was_interrupted, self.is_unfinished = was_interrupted, is_unfinished
+        self.settings = settings or run.plan
+        self._executor = executor if executor is not None else self.settings.workers.executor
+        self._past: Replay = replay(read_journal(run.journal))
+        self.history = self._rows()
+
+    @property
+    def best(self) -> GrownNetwork:
+        """The network that selection ranks first, of all after each of their trainings.
+
+        Raises:
+            RunError: No network has been trained yet.
+        """
+        self._check_begun()
+        population = self._past.population
+        return self._row(ranked(list(population.members.values()), population, self.settings)[0])
+
+    @property
+    def final(self) -> list[GrownNetwork]:
+        """The population that there is in the end, the best first: after last legs, if there were any."""
+        population = self._past.population
+        return [self._row(member) for member in ranked(population.final(), population, self.settings)]
+
+    @property
+    def ensemble(self) -> Ensemble:
+        """The ensemble that the settings ask for."""
+        return self.choose_ensemble()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds the growth has taken, over all its sessions."""
+        return self._past.elapsed
+
+    @property
+    def total_flops(self) -> int:
+        """All that was spent, on training, three forward passes an example, and on validation."""
+        return self._past.population.ledger.total.flops
+
+    @property
+    def failures(self) -> dict[int, str]:
+        """The reasons of the trainings that came to nothing, by number."""
+        failed = self._past.population.failures.items()
+        return {number: f"{result.status}: {result.reason}" for number, result in failed}
+
+    def choose_ensemble(
+        self, over: str | None = None, method: str | None = None, size: int | None = None
+    ) -> Ensemble:
+        """Return an ensemble of members by their validation outputs, which are on disk: nothing is run.
+
+        Args:
+            over: `"final"`, `"survivors"` or `"snapshots"`; by default as the settings say.
+            method: `"mean"`, or `"greedy"` (Caruana et al. 2004), `select_ensemble`.
+            size: How often the greedy one chooses.
+
+        Raises:
+            RunError: No network has been trained yet.
+        """
+        self._check_begun()
+        own = self.settings.ensemble
+        wanted = EnsembleSettings(over or own.over, method or own.method, size or own.size)  # type: ignore[arg-type]
+        population = self._past.population
+        match wanted.over:
+            case "final":
+                members = population.final()
+            case "survivors":
+                members = survivors(population, self.settings)
+            case "snapshots":
+                members = list(population.members.values())
+        best_first = ranked(members, population, self.settings)
+        return choose_ensemble(best_first, self.run.outputs, self.run, wanted)
+
+    def model(self, number: int | None = None) -> keras.Model:
+        """Return a network as it was after a training, by default the best one, in this process."""
+        return load(self.run.network(self.best.number if number is None else number))
+
+    def save(self, directory: str | Path) -> dict[str, Path]:
+        """Write plain `.keras` files that load with Keras alone; return their paths by name.
+
+        `best` is the best network, `ensemble` the ensemble as one model, which a worker joins, and
+        `network_7` and so on are its members.
+        """
+        folder, ensemble = Path(directory), self.ensemble
+        folder.mkdir(parents=True, exist_ok=True)
+        sources = {"best": self.run.network(self.best.number), "ensemble": self._joined(ensemble)}
+        sources |= {f"network_{number}": self.run.network(number) for number in ensemble.members}
+        return {name: Path(shutil.copyfile(path, folder / f"{name}.keras")) for name, path in sources.items()}
+
+    def save_ensemble(self, path: str | Path) -> Path:
+        """Save the ensemble alone, as one `.keras` file that loads with Keras alone."""
+        target = check_keras_path(Path(path))
+        return Path(shutil.copyfile(self._joined(self.ensemble), target))
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return the history as rows of the `COLUMNS`, formatted; accuracies are in %."""
+        return [_formatted(network) for network in self.history]
+
+    def _joined(self, ensemble: Ensemble) -> Path:
+        return joined(ensemble, self.run, self.settings, self._past, self._executor)
+
+    def _rows(self) -> list[GrownNetwork]:
+        members = self._past.population.members.values()
+        return [self._row(member) for member in sorted(members, key=lambda member: member.number)]
+
+    def _row(self, member: Member) -> GrownNetwork:
+        training, measures = member.training, member.measures
+        accounts = self._past.population.ledger.accounts
+        spent = accounts[str(training.number)]
+        total = sum(charge.flops for number, charge in accounts.items() if int(number) <= training.number)
+        test = {name: measures[f"test_{name}"] for name in ("loss", "accuracy") if f"test_{name}" in measures}
+        return GrownNetwork(
+            training.number,
+            training.iteration,
+            training.role,
+            training.network,
+            training.parent,
+            measures["transforms"],
+            training.steps,
+            training.age,
+            measures["parameters"],
+            measures["flops"],
+            spent.training,
+            spent.validation,
+            total,
+            measures["loss"],
+            measures["train_accuracy"],
+            measures["val_loss"],
+            measures["val_accuracy"],
+            test,
+        )
+
+    def _check_begun(self) -> None:
+        if not self._past.population.members:
+            raise RunError("There is no network yet: the start network has not been trained.")
+
+    def __repr__(self) -> str:
+        lines = [f"Growth in {self.run.root}", f"  {self._headline()}"]
+        if self.history:
+            lines.append(f"  best: network {self.best.number}, {_summary(self.best)}")
+            lines.append(f"  ensemble: {self.ensemble}")
+            lines += [f"    {line}" for line in _table([self.COLUMNS, *self.rows()])]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{name}</th>" for name in self.COLUMNS)
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows()
+        )
+        return (
+            f"<p><b>Growth</b> in <code>{html.escape(str(self.run.root))}</code><br>"
+            f"{html.escape(self._headline())}</p>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
+
+    def _headline(self) -> str:
+        population = self._past.population
+        failed = f", {len(population.failures)} failed" if population.failures else ""
+        reason = f"; {self.stop_reason}" if self.stop_reason else ""
+        return (
+            f"{max(population.iteration, 0)} iterations, {len(population.members)} trainings{failed}, "
+            f"{self.total_flops / 1e9:,.1f} GFLOPs in {self.seconds:.0f} s{reason}"
+        )
+
+
+def _formatted(network: GrownNetwork) -> tuple[str, ...]:
+    test = network.test.get("accuracy")
+    return (
+        f"{network.iteration}{'+' if network.role == 'last' else ''}",
+        str(network.number),
+        "" if network.parent is None else str(network.parent),
+        "; ".join(_described(transform) for transform in network.transforms),
+        str(network.age),
+        f"{network.flops / 1e6:.2f}",
+        f"{network.total_flops / 1e9:,.1f}",
+        f"{100 * network.train_accuracy:.2f}",
+        f"{network.loss:.4f}",
+        f"{100 * network.accuracy:.2f}",
+        "" if test is None else f"{100 * test:.2f}",
+    )
+
+
+def _described(transform: Mapping[str, Any]) -> str:
+    """Say a transform in a few words: `widen conv_1 to 12`."""
+    what, layer = transform["kind"], transform["layer"]
+    if "units" in transform and what == "widen":
+        return f"widen {layer} to {transform['units']}"
+    if "window" in transform:
+        return f"kernel of {layer} to {transform['window'][0]}"
+    return f"{what} behind {layer}"
+
+
+def _summary(network: GrownNetwork) -> str:
+    test = network.test.get("accuracy")
+    return (
+        f"validation loss {network.loss:.4f}, accuracy {100 * network.accuracy:.2f} %"
+        + (f", test {100 * test:.2f} %" if test is not None else "")
+        + f", {network.parameters:,} parameters, {network.flops / 1e6:.2f} MFLOPs"
+    )
+
+
+def _table(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]

@@ -1,0 +1,132 @@
+"""Members that really have layers in common: built so, and trained in one job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from gakeras.fitness.evaluation import forget_models
+from gakeras.fitness.heads import Head
+from gakeras.fitness.network import LOSSES
+from gakeras.fitness.trainer import Trainer
+from gakeras.growth.settings import StepTraining
+from gakeras.growth.training import (
+    Examples,
+    begin,
+    first_measures,
+    index_batches,
+    measure,
+    open_examples,
+    rate_factor,
+    save,
+)
+from gakeras.jobs import JobFailed
+from gakeras.morphism.optimizers import carry_optimizer
+from gakeras.seeding import derive_seed, isolated
+
+
+@dataclass(frozen=True, eq=False)
+class Sharer:
+    """A member whose layers others have too: its trainer, its own optimizer in it, and what it has done."""
+
+    trainer: Trainer
+    head: Head
+    measures: dict[str, Any]
+    losses: list[float] = field(default_factory=list)
+
+
+def train_jointly(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Train members that share layers: for each step a member is drawn, and moves what it has.
+
+    Layers of one name are one layer, for a mutation names what it adds after its number and leaves
+    what was there. Each member has its own optimizer. A `.keras` file has copies of all its layers.
+
+    Args:
+        payload: `members`, the payloads of `train_member` by number; `steps` of all together; `seed`.
+
+    Returns:
+        Measures: those of each by number, under `members`.
+
+    Raises:
+        JobFailed: A loss is not finite: what one spoils, all have.
+    """
+    try:
+        with isolated(payload["seed"]):  # Keras seeds Python's generator as well
+            keras.utils.set_random_seed(payload["seed"])
+            return _train_jointly(payload)
+    finally:
+        forget_models()
+
+
+def shared(models: Sequence[keras.Model]) -> list[keras.Model]:
+    """Return models wired as these in which layers of one name are one layer, the first with it.
+
+    They must have been equal. A model in a model counts as a layer.
+
+    >>> from keras import Input, Sequential, layers
+    >>> def stack(*last): return Sequential([Input((2,)), layers.Dense(3, name="first"), *last])
+    >>> one, other = shared([stack(layers.Dense(1, name="a")), stack(layers.Dense(2, name="b"))])
+    >>> one.get_layer("first") is other.get_layer("first"), one.output_shape, other.output_shape
+    (True, (None, 1), (None, 2))
+    """
+    pool: dict[str, Any] = {}
+
+    def pooled(layer: Any) -> Any:
+        return pool.setdefault(layer.name, layer)
+
+    return [keras.models.clone_model(model, clone_function=pooled) for model in models]
+
+
+def _train_jointly(payload: Mapping[str, Any]) -> dict[str, Any]:
+    jobs: Mapping[str, Mapping[str, Any]] = payload["members"]
+    first, seed = next(iter(jobs.values())), payload["seed"]
+    examples = open_examples(first)
+    options = StepTraining(**first["training"]).options
+    begun = [begin(job, examples, options) for job in jobs.values()]
+    models = shared([model for model, _, _ in begun])
+    members: list[Sharer] = []
+    for model, (alone, head, transforms) in zip(models, begun, strict=True):
+        model.compile(optimizer=carry_optimizer(alone, model), loss=LOSSES[head.task.kind])
+        trainer = Trainer(model, options.batch_size, len(examples.train))
+        members.append(Sharer(trainer, head, first_measures(model, transforms)))
+    turns = np.random.default_rng(derive_seed(seed, "turns")).integers(len(members), size=payload["steps"])
+    told = dict(zip(jobs, (member.measures for member in members), strict=True))
+    _take_turns(members, turns, examples, first["schedule"], seed, told)
+    for number, member in zip(jobs, members, strict=True):
+        member.measures["loss"] = float(np.mean(member.losses)) if member.losses else None
+        scores, outputs = measure(member.trainer, member.head, examples, member.measures)
+        told[number] = member.measures | scores
+        save(member.trainer.model, outputs, Path(jobs[number]["save_to"]))
+    return {"measures": {"members": told}, "artifacts": {}}
+
+
+def _take_turns(
+    members: Sequence[Sharer],
+    turns: np.ndarray,
+    examples: Examples,
+    schedule: str,
+    seed: int,
+    told: Mapping[str, Any],
+) -> None:
+    """Train the member whose turn it is for a step; each has an order of examples of its own."""
+    data = examples.data
+    steps = []
+    for place, member in enumerate(members):
+        own, count = derive_seed(seed, "member", place), int((turns == place).sum())
+        order = index_batches(examples.train, member.trainer.batch_size, own)
+        rates = (rate_factor(schedule, step, count) for step in range(count))
+        batches = zip(order, rates, strict=False)
+        steps.append(member.trainer.train_steps(data.x, data.y, batches, own))
+    for place in turns:
+        member = members[place]
+        member.losses.append(next(steps[place]))
+        member.measures["trained_examples"] += member.trainer.batch_size
+        if not np.isfinite(member.losses[-1]):
+            raise JobFailed(
+                "diverged: the loss of a member that shares layers is not finite", {"members": told}
+            )

@@ -1,0 +1,266 @@
+"""Starts a growth: from what the caller passes to a run directory with everything in it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gakeras.data import Arrays, as_arrays
+from gakeras.data.streams import joined_examples
+from gakeras.encoding import Genome
+from gakeras.errors import InputError
+from gakeras.executors import ExecutorChoice, choose_executor
+from gakeras.growth.continuing import continue_growth
+from gakeras.growth.results import Growth
+from gakeras.growth.runs import StartNetwork, create_growth
+from gakeras.growth.settings import GrowthSettings, growth_settings
+from gakeras.run import chosen_backend, new_run_dir
+from gakeras.session import Session
+
+SMALL_START = "small_start"
+"""The shipped network that images start from."""
+
+TABLE_START = "dense #24 activation=relu"
+
+
+def grow(
+    x: Any,
+    y: Any = None,
+    *,
+    x_test: Any = None,
+    y_test: Any = None,
+    validation_data: Any = None,
+    start: Any = None,
+    initial_steps: int = 300,
+    population_size: int = 4,
+    steps: int = 200,
+    num_survivors: int = 2,
+    iterations: int = 4,
+    last_steps: int = 0,
+    mutations: Mapping[str, Any] | None = None,
+    inherit: bool = True,
+    carry: bool = True,
+    rescaling: str = "none",
+    sharing: str = "copy",
+    equal_age: bool = False,
+    num_newcomers: int = 0,
+    flops_exponent: float = 0.0,
+    max_flops: float | None = None,
+    batch_size: int = 128,
+    optimizer: str = "adam",
+    learning_rate: float | None = 3e-3,
+    validation_share: float = 0.1,
+    ensemble: Mapping[str, Any] | None = None,
+    executor: ExecutorChoice = "auto",
+    workers: int | Mapping[str, Any] | None = None,
+    timeout_seconds: float | None = None,
+    time_limit: float | None = None,
+    seed: int = 0,
+    run_dir: str | Path | None = None,
+    progress: bool = True,
+    **settings: Any,
+) -> Growth:
+    """Grow a population of networks from a small one, and make an ensemble of them.
+
+    The start network is trained; then, again and again, the population is filled with mutations of
+    its members, which are larger and at first say the same, all are trained for a few steps, and the
+    best by validation stay (Painter, Deep Neuroevolution with Shared Parameters, 2018, section 2). The
+    training of each member is a job on the executor, and on disk before it counts; Ctrl-C ends the
+    growth and keeps everything, and `resume` goes on.
+
+    Args:
+        x, y: Training data as `search` takes them, of classes; or x alone, a `tf.data.Dataset` or a
+            `keras.utils.PyDataset` of batches (examples, targets), such as
+            `keras.utils.image_dataset_from_directory` gives: it is read once, to disk. A stratified part,
+            recorded in the run, is never trained on: selection and ensembles go by it.
+        x_test, y_test: Test data for the report alone, or a stream; nothing is decided by them.
+        validation_data: A pair (x, y) or a stream in the place of that part.
+        start: A built Sequential or Functional model of the layers that docs/synthesis.md lists and
+            with probabilities as its output, the path of a `.keras` file, a `Genome`, one as text, or
+            the name of a shipped network; by default one of some 10,000 parameters.
+        initial_steps: N1, the optimizer steps of the start network.
+        population_size: M1, to which mutation fills the population.
+        steps: N2, the optimizer steps of every member in every iteration.
+        num_survivors: M2, how many members selection leaves.
+        iterations: K.
+        last_steps: A last leg of the survivors with a rate that falls to 0.
+        mutations: The transforms, their weights and sizes (`Mutations`), for example
+            `{"widen": 2, "inception": 0, "per_child": 2}`.
+        inherit: Whether mutated members start with their parents' weights, or with new ones.
+        carry: Whether the optimizer's moments go along.
+        rescaling: Of the learning rate at a mutation: `"none"`, `"parameters"` or `"norm"`.
+        sharing: `"copy"`, or `"joint"` for layers that members really have in common.
+        equal_age, num_newcomers, flops_exponent: What selection allows for; see `GrowthSettings`.
+        max_flops: FLOPs, training and validation, after which no iteration begins.
+        batch_size, optimizer, learning_rate: The training of all members.
+        validation_share: The part of the training data that validates.
+        ensemble: Which members, and how (`EnsembleSettings`), for example `{"over": "snapshots"}`.
+        executor, workers, timeout_seconds: Who trains, as for `search`.
+        time_limit: Seconds until this call returns, to be gone on with by `resume`.
+        seed: The same seed and the serial executor give the same population.
+        run_dir: A new directory for the run; by default one in `runs/`.
+        progress: Whether to show how far it is.
+        **settings: Any other setting of a config file (`GrowthSettings`).
+
+    Returns:
+        A `Growth`: `history`, `best`, `ensemble`, `save(directory)`.
+
+    Raises:
+        InputError: The start network, the data, a setting or the directory cannot be used.
+        RunError: The start network's job or the whole first iteration failed.
+
+    Example:
+        ```python
+        from sklearn.datasets import load_digits
+        import gakeras
+
+        x, y = load_digits(return_X_y=True)
+        growth = gakeras.grow(x.reshape(-1, 8, 8), y, iterations=3)
+        growth.save("grown")  # best.keras, ensemble.keras and its members
+        ```
+    """
+    values: dict[str, Any] = {
+        "seed": seed,
+        "initial_steps": initial_steps,
+        "population_size": population_size,
+        "steps": steps,
+        "num_survivors": num_survivors,
+        "iterations": iterations,
+        "last_steps": last_steps,
+        "mutations": mutations or {},
+        "inherit": inherit,
+        "carry": carry,
+        "rescaling": rescaling,
+        "sharing": sharing,
+        "equal_age": equal_age,
+        "num_newcomers": num_newcomers,
+        "flops_exponent": flops_exponent,
+        "max_flops": max_flops,
+        "training": {"batch_size": batch_size, "optimizer": optimizer, "learning_rate": learning_rate},
+        "validation_share": validation_share,
+        "ensemble": ensemble or {},
+        "workers": {
+            "executor": executor if isinstance(executor, str) else "auto",
+            "timeout_seconds": timeout_seconds,
+            **(workers if isinstance(workers, Mapping) else {"workers": workers}),
+        },
+    }
+    if isinstance(settings.get("training"), Mapping):  # a table changes what it names
+        settings["training"] = values["training"] | settings["training"]
+    arrays, num_validation = with_validation(as_arrays(x, y, x_test, y_test), validation_data)
+    network, build = find_start(start, arrays.x.ndim)
+    checked = growth_settings(
+        values | {"start": build} | settings,
+        origin="the arguments of grow()",
+        keywords=inspect.signature(grow).parameters,
+    )
+    session = Session(time_limit, checked.workers.grace_seconds)
+    return run_growth(
+        checked,
+        arrays,
+        network,
+        num_validation=num_validation,
+        run_dir=run_dir,
+        executor=executor,
+        session=session,
+        progress=progress,
+    )
+
+
+def run_growth(
+    settings: GrowthSettings,
+    arrays: Arrays,
+    start: StartNetwork = None,
+    *,
+    num_validation: int | None = None,
+    run_dir: str | Path | None = None,
+    executor: ExecutorChoice | None = None,
+    session: Session | None = None,
+    progress: bool = True,
+) -> Growth:
+    """Start the growth that validated settings describe; see `grow`.
+
+    `start` is a `.keras` file, a function that writes one, or None where the settings name one to build;
+    `num_validation` says how many of the last training examples validate, None for a share of all.
+    """
+    plain = settings.to_json() | {"backend": chosen_backend(settings.backend)}
+    settings = growth_settings(plain, origin="the arguments and the environment")
+    choice = executor if executor is not None else settings.workers.executor
+    choose_executor(choice, settings.workers.workers)
+    session = session or Session(None, settings.workers.grace_seconds)
+    root = Path(run_dir) if run_dir else new_run_dir(settings.name)
+    run = create_growth(root, settings, arrays, start, num_validation)
+    return continue_growth(run, settings, choice, session, progress=progress)
+
+
+def with_validation(arrays: Arrays, validation_data: Any) -> tuple[Arrays, int | None]:
+    """Return arrays with validation data behind the training data, and how many those are; None for none.
+
+    Raises:
+        InputError: for validation examples of another form.
+    """
+    if validation_data is None:
+        return arrays, None
+    pair = validation_data if isinstance(validation_data, tuple | list) else (validation_data, None)
+    if len(pair) != 2:
+        raise InputError(
+            "Validation data are examples with their targets.",
+            expected="validation_data as a pair (x, y), or as a stream of batches",
+            received=f"{len(pair)} values",
+        )
+    more = as_arrays(*pair)
+    if arrays.x.shape[1:] != more.x.shape[1:] or arrays.y.shape[1:] != more.y.shape[1:]:
+        raise InputError(
+            "Validation examples must have the form of the training examples.",
+            expected=f"x of shape (n, {', '.join(map(str, arrays.x.shape[1:]))}), and targets to match",
+            received=f"x of shape {more.x.shape}, y of shape {more.y.shape}",
+        )
+    x, y = joined_examples(arrays.x, more.x), np.concatenate([arrays.y, more.y])
+    return replace(arrays, x=x, y=y), len(more.x)
+
+
+def find_start(start: Any, rank: int = 3) -> tuple[StartNetwork, dict[str, str] | None]:
+    """Return what a start network is copied from, or the setting that says what is built.
+
+    Args:
+        start: A model, the path of one, a `Genome`, text, or None.
+        rank: Of the training examples' array: 2 for a table.
+
+    Raises:
+        InputError: for what is none of these, or a model that cannot be followed.
+    """
+    if start is None:
+        return None, {"build": TABLE_START if rank == 2 else SMALL_START}
+    if isinstance(start, Genome):
+        return None, {"build": str(start)}
+    if isinstance(start, Path) or (isinstance(start, str) and start.endswith(".keras")):
+        return check_start_path(Path(start)), None
+    if isinstance(start, str):
+        return None, {"build": start}
+    if not hasattr(start, "get_config") or not hasattr(start, "save"):
+        raise InputError(
+            "The start network is a Keras model, the path of one, or a genome.",
+            expected="a built keras.Model, a path ending in .keras, a Genome, text or a shipped name",
+            received=f"a {type(start).__name__}",
+        )
+    from gakeras.graph import read_graph, trace_channels
+
+    trace_channels(read_graph(start))
+    return start.save, None
+
+
+def check_start_path(path: Path) -> Path:
+    """Return the path of a `.keras` file that is there, or say what is wrong with it."""
+    if path.suffix != ".keras" or not path.is_file():
+        raise InputError(
+            "The start network is a model, or the path of one.",
+            expected="a .keras file",
+            received=f"{path}, " + ("which is not there" if path.suffix == ".keras" else "another sort"),
+            way_out="Save a model with `model.save('start.keras')`.",
+        )
+    return path

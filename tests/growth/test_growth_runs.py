@@ -1,0 +1,198 @@
+"""Laws of a growth as a run: resumed it is what it would have been, and mistakes come before any work."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import stub_growth
+from stub_growth import FLOPS, TABLE, records, run_stub, stub_settings, without_times
+from stub_runs import has_lines, kill_master, wait_until
+
+import gakeras
+from gakeras.api import resume
+from gakeras.errors import InputError, RunError
+from gakeras.growth import Growth, holds_growth, open_growth, run_growth
+from gakeras.history import read_history
+from gakeras.morphism.selection import cross_entropy
+from gakeras.run import open_run
+from gakeras.session import Session
+
+
+@pytest.fixture(autouse=True)
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the stub writes down what it trains; children find the stub."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("STUB_LOG", str(tmp_path / "log"))
+    return tmp_path / "log"
+
+
+def resumed(run_dir: Path, **changes: Any) -> Growth:
+    growth = resume(run_dir, progress=False, **changes)
+    assert isinstance(growth, Growth)
+    return growth
+
+
+def test_a_run_comes_to_a_history_with_every_flop_accounted_for(tmp_path: Path) -> None:
+    growth = run_stub(tmp_path / "run", last_steps=20)
+    assert [row.number for row in growth.history] == list(range(11))
+    assert [row.role for row in growth.history[-2:]] == ["last", "last"]
+    start = growth.history[0]
+    assert (start.training_flops, start.validation_flops) == (3 * FLOPS * 100 * 128, FLOPS * 10)
+    spent = [row.training_flops + row.validation_flops for row in growth.history]
+    assert [row.total_flops for row in growth.history] == np.cumsum(spent).tolist()
+    assert growth.total_flops == growth.history[-1].total_flops
+    assert growth.history[2].transforms and growth.history[2].test["accuracy"] > 0
+    assert not growth.is_unfinished and growth.stop_reason == "2 iterations are done"
+    assert growth.best.loss == min(row.loss for row in growth.history)
+    assert "GFLOPs" in repr(growth) and "<table>" in growth._repr_html_()
+
+
+def test_the_ensemble_is_that_of_the_outputs_on_disk(tmp_path: Path) -> None:
+    growth = run_stub(tmp_path / "run")
+    mean = growth.choose_ensemble("final", "mean")
+    assert len(mean.members) == 4 and mean.shares == (0.25,) * 4
+    said = [np.load(growth.run.outputs(number))["test"] for number in mean.members]
+    chances = np.mean(said, axis=0)
+    assert mean.test_loss == pytest.approx(cross_entropy(TABLE.y_test, np.hstack([1 - chances, chances])))
+    assert len(growth.choose_ensemble("survivors", "mean").members) == 2
+    assert len(growth.choose_ensemble("snapshots", "mean").members) == 9
+    greedy = growth.choose_ensemble("final", "greedy")
+    assert greedy.loss <= min(growth.choose_ensemble("final", "mean").loss, growth.best.loss + 1)
+    assert sum(greedy.shares) == pytest.approx(1)
+
+
+def test_saving_writes_the_best_the_ensemble_and_its_members_and_joins_once(tmp_path: Path) -> None:
+    growth = run_stub(tmp_path / "run", ensemble={"method": "mean"})
+    paths = growth.save(tmp_path / "out")
+    assert set(paths) == {"best", "ensemble", *(f"network_{n}" for n in growth.ensemble.members)}
+    assert json.loads(paths["ensemble"].read_text()) == [0.25] * 4
+    growth.save(tmp_path / "again")
+    Growth(open_growth(tmp_path / "run")).save(tmp_path / "later")
+    assert len(records(tmp_path / "run", "joined")) == 1
+
+
+def test_the_same_seed_gives_the_same_population_and_another_one_another(tmp_path: Path) -> None:
+    for name, seed in (("one", 3), ("two", 3), ("three", 4)):
+        run_stub(tmp_path / name, seed=seed)
+    assert without_times(tmp_path / "one") == without_times(tmp_path / "two")
+    assert without_times(tmp_path / "one") != without_times(tmp_path / "three")
+
+
+def test_a_finished_run_simply_gives_its_growth(tmp_path: Path) -> None:
+    run_stub(tmp_path / "run")
+    before = (tmp_path / "run" / "journal.jsonl").read_bytes()
+    assert len(resumed(tmp_path / "run").history) == 9
+    assert (tmp_path / "run" / "journal.jsonl").read_bytes() == before
+
+
+def test_a_run_can_be_moved_and_gone_on_with(tmp_path: Path) -> None:
+    run_stub(tmp_path / "run", iterations=1)
+    (tmp_path / "run").rename(tmp_path / "moved")
+    assert resumed(tmp_path / "moved", iterations=3).history[-1].iteration == 3
+
+
+@pytest.mark.parametrize("lines", [2, 8])
+def test_a_killed_run_resumes_to_what_it_would_have_been(
+    lines: int, tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan: dict[str, Any] = {"last_steps": 10}
+    run_stub(tmp_path / "whole", **plan)
+    log.unlink()
+    run_dir = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTHONPATH", f"{Path(__file__).parent}:{Path(__file__).parents[1]}")
+        patch.setenv("STUB_SECONDS", "0.1")
+        command = [sys.executable, stub_growth.__file__, str(run_dir), json.dumps(plan)]
+        with subprocess.Popen(command) as master:
+            wait_until(lambda: has_lines(run_dir / "journal.jsonl", lines))
+            kill_master(master)
+    done = [record["number"] for record in records(run_dir, "finished")]
+    trained = log.read_text().split() if log.exists() else []
+    resumed(run_dir)
+    assert sorted_events(run_dir) == sorted_events(tmp_path / "whole")
+    now = log.read_text().split()
+    assert all(now.count(f"{number:04d}") == trained.count(f"{number:04d}") for number in done)
+
+
+def sorted_events(run_dir: Path) -> list[str]:
+    return sorted(json.dumps(record, sort_keys=True) for record in without_times(run_dir))
+
+
+def test_a_session_that_ends_leaves_a_run_to_be_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_SECONDS", "0.8")
+    session = Session(time_limit=3)
+    growth = run_growth(stub_settings(), TABLE, run_dir=tmp_path / "run", session=session, progress=False)
+    assert growth.is_unfinished and "resume" in growth.stop_reason
+    monkeypatch.setenv("STUB_SECONDS", "0")
+    assert not resumed(tmp_path / "run").is_unfinished
+
+
+def test_members_that_fail_are_told_and_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUB_FAILING", "0.5")
+    growth = run_stub(tmp_path / "run")
+    assert growth.failures and "diverged" in next(iter(growth.failures.values()))
+    assert not growth.failures.keys() & {row.number for row in growth.history}
+
+
+def test_a_refused_start_is_an_input_error_also_on_resume(tmp_path: Path) -> None:
+    write = lambda path: path.write_text("refused") and None  # noqa: E731
+    arguments = {"run_dir": tmp_path / "run", "progress": False}
+    with pytest.raises(InputError, match="No logits. Expected: softmax. Received: logits. Add one."):
+        run_growth(stub_settings(start=None), TABLE, write, **arguments)
+    with pytest.raises(InputError, match="No logits"):
+        resumed(tmp_path / "run")
+    with pytest.raises(RunError, match="There is no network yet"):
+        _ = Growth(open_growth(tmp_path / "run")).best
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"start": "nowhere.keras"}, r"a \.keras file.*which is not there"),
+        ({"start": 7}, "a built keras.Model.*Received: a int"),
+        ({"start": "dens #4"}, "start.*build: one of"),
+        ({"start": "conv #4 kernelsize=3 activation=relu"}, "The start network must fit the data"),
+        ({"y": np.linspace(0, 1, 40)}, "Class labels must be whole numbers"),
+        ({"y": TABLE.y[:-1]}, "40 examples in x, 39 targets"),
+        ({"population_size": 2}, "M2 < M1"),
+        ({"iteration": 3}, "the nearest is `iterations`"),
+        ({"mutations": {"widen": -1}}, "mutations.widen"),
+        ({"validation_share": 0.01}, "validation_share that splits the 40"),
+        ({"executor": "thread"}, "There is no such executor"),
+    ],
+    ids=lambda value: None if isinstance(value, str) else "-".join(value),
+)
+def test_bad_input_is_refused_before_anything_is_started(
+    arguments: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=message):
+        gakeras.grow(**({"x": TABLE.x, "y": TABLE.y, "progress": False} | arguments))
+    assert not log.exists()
+
+
+def test_a_run_of_another_kind_or_with_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:
+    run_stub(tmp_path / "run", iterations=1)
+    assert holds_growth(tmp_path / "run", stub_settings(iterations=9))
+    assert not holds_growth(tmp_path / "nowhere", stub_settings())
+    with pytest.raises(InputError, match="others for steps"):
+        holds_growth(tmp_path / "run", stub_settings(steps=3))
+    with pytest.raises(InputError, match="a run of the kind 'growth'"):
+        _ = open_run(tmp_path / "run").settings
+    with pytest.raises(InputError, match="generations for the run of a synthesis"):
+        resume(tmp_path / "run", generations=5)
+    with pytest.raises(InputError, match="`gakeras show` shows a run of every kind"):
+        read_history(tmp_path / "run")
+    with pytest.raises(InputError, match="which holds one"):
+        run_stub(tmp_path / "run")
