@@ -14,7 +14,7 @@ from keras import layers
 from keras_models import NETWORKS
 from wide_genomes import EVERYTHING
 
-from gakeras.encoding import SearchSpace, build_model, genome_cost, random_genome
+from gakeras.encoding import Genome, SearchSpace, build_model, genome_cost, random_genome
 from gakeras.errors import InputError
 from gakeras.graph import ModelCost, model_cost
 from gakeras.morphism.deepening import insert_residual
@@ -74,6 +74,12 @@ def grown_twice() -> keras.Model:
     return insert_residual(grown, "module_add", 6, rng, normalise=True)
 
 
+MODULES = Genome.parse("""
+    inception #8 activation=relu
+    pool poolsize=2
+    inception #12 activation=relu branches=1,3 projection=16
+    dense #32 activation=relu
+""")
 BUILDERS = {
     "vgg": vgg_like,
     "mobile": mobile_like,
@@ -84,6 +90,7 @@ BUILDERS = {
     "two modules": grown_twice,
     **{name: partial(NETWORKS[name], "valid") for name in ("lenet", "inception", "residual")},
     "every block": partial(build_model, EVERYTHING, (24, 24, 3), 10),
+    "inception modules": partial(build_model, MODULES, (28, 28, 1), 10),
 }
 
 
