@@ -210,6 +210,7 @@ def resume(
     budgets = {
         "max_evaluations": max_evaluations,
         "max_seconds": max_seconds,
+        "max_cpu_seconds": max_cpu_seconds,
         "generations": generations,
         "iterations": iterations,
     }
