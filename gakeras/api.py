@@ -74,7 +74,8 @@ def search(
         y: Whole numbers 0..C-1 or one-hot rows for classes, real numbers for regression.
         x_test, y_test: Test data, never seen by the search, for the final report alone.
         task: `"auto"`, `"classification"` or `"regression"`.
-        space: A `SearchSpace`, its fields as a mapping, `"default"` or `"paper"`.
+        space: `"default"` (`SearchSpace.wide()`), `"plain"` (`SearchSpace()`), `"paper"`, a `SearchSpace`,
+            or a mapping of what differs from its `preset`, by default the plain one.
         population_size: Individuals that may mate; as many random ones come first.
         max_evaluations: Budget in evaluations; 100 if no budget is given.
         max_seconds: Budget in seconds; what still runs at its end is given up.

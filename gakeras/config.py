@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from importlib import resources
 from pathlib import Path
@@ -14,14 +14,18 @@ from pydantic.dataclasses import dataclass
 
 from gakeras.encoding import Genome, SearchSpace
 from gakeras.errors import InputError
-from gakeras.evolution import Caps, Variation
-from gakeras.fitness.options import Optimizer, Schedule, TrainingOptions
+from gakeras.evolution import Caps, Fidelity, Variation
+from gakeras.fitness.objectives import Objective
+from gakeras.fitness.options import DtypePolicy, Optimizer, Schedule, TrainingOptions
 from gakeras.validation import read_values, validated
 
 _STRICT = ConfigDict(extra="forbid")
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-PRESETS = ("default", "paper")
+PRESETS: dict[str, dict[str, Callable[[], SearchSpace | Variation]]] = {
+    "space": {"default": SearchSpace.wide, "paper": SearchSpace.paper, "plain": SearchSpace},
+    "variation": {"default": Variation, "paper": Variation.paper},
+}
 _COMMANDS = {"synthesis": "synthesize", "growth": "grow"}
 
 
@@ -47,6 +51,10 @@ class FinalSettings:
     optimizer: Optimizer = "rmsprop"
     learning_rate: PositiveFloat | None = None
     schedule: Schedule = "constant"
+    shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    flip: bool = False
+    dtype_policy: DtypePolicy = "float32"
     repeats: PositiveInt = 1
     baselines: tuple[str, ...] = ()
 
@@ -54,7 +62,15 @@ class FinalSettings:
     def training(self) -> TrainingOptions:
         """The same as training options."""
         return TrainingOptions(
-            self.epochs, self.batch_size, self.optimizer, self.learning_rate, self.schedule
+            self.epochs,
+            self.batch_size,
+            self.optimizer,
+            self.learning_rate,
+            self.schedule,
+            self.shift,
+            self.crop,
+            self.flip,
+            self.dtype_policy,
         )
 
 
@@ -99,6 +115,9 @@ class Settings:
     `population_size` offspring. The last `num_last` evaluations per worker are proposed
     together and start longest first (see `gakeras.evolution.LongestFirst`); 0 is Algorithm 1
     to the letter. `max_first_failures` evaluations that all fail end the run.
+    `max_cpu_seconds` is a budget in CPU-seconds of the workers, over all their threads.
+    Several `objectives` are traded off by NSGA-II; a `penalty` adds to the loss, for each
+    unit of another measure (see `gakeras.fitness.objectives`).
     """
 
     name: str = "search"
@@ -112,11 +131,15 @@ class Settings:
     num_last: Annotated[int, Field(ge=0)] = 10
     max_evaluations: PositiveInt | None = None
     max_seconds: PositiveFloat | None = None
+    max_cpu_seconds: PositiveFloat | None = None
     num_folds: Annotated[int, Field(ge=2)] = 5
+    objectives: tuple[Objective, ...] = ("loss",)
+    penalty: dict[Objective, PositiveFloat] = field(default_factory=dict)
     max_first_failures: PositiveInt = 8
     data: DataSettings | None = None
-    space: SearchSpace = field(default_factory=SearchSpace)
+    space: SearchSpace = field(default_factory=SearchSpace.wide)
     variation: Variation = field(default_factory=Variation)
+    fidelity: Fidelity = field(default_factory=Fidelity)
     caps: Caps = field(default_factory=lambda: Caps(max_parameters=2_000_000, max_flops=60_000_000))
     training: TrainingOptions = field(default_factory=TrainingOptions)
     final: FinalSettings = field(default_factory=FinalSettings)
@@ -126,14 +149,30 @@ class Settings:
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.max_evaluations is None and self.max_seconds is None:
+        if self.max_evaluations is None and self.max_seconds is None and self.max_cpu_seconds is None:
             raise ValueError(
-                "a search needs a budget: max_evaluations, max_seconds, or both, received neither"
+                "a search needs a budget: max_evaluations, max_seconds, max_cpu_seconds, or more than one, "
+                "received none"
+            )
+        if not self.fidelity.is_plain and self.algorithm != "steady_state":
+            raise ValueError(
+                "fidelity: evaluations in steps need algorithm='steady_state', received 'generational'"
+            )
+        if self.fidelity.kind == "rungs" and self.fidelity.num_finalists > self.population_size:
+            raise ValueError(
+                f"fidelity.num_finalists must be at most population_size, received "
+                f"{self.fidelity.num_finalists} > {self.population_size}"
             )
         if self.first_population > self.population_size:
             raise ValueError(
                 f"min_population_size must be at most population_size, received "
                 f"{self.min_population_size} > {self.population_size}"
+            )
+        names = self.objectives
+        if names[:1] != ("loss",) or len(set(names)) < len(names) or "loss" in self.penalty:
+            raise ValueError(
+                f"objectives: the loss first, then different others, and penalties of others than it, "
+                f"received objectives={names}, penalty={self.penalty}"
             )
         baselines = self.final.baselines
         if len({"best", *baselines}) <= len(baselines):
@@ -170,17 +209,20 @@ def settings_from(
 ) -> Settings:
     """Validate settings given as nested plain values.
 
-    `space` and `variation` may name a preset, `"paper"` or `"default"`, or be a table that
-    has a `preset` beside its own values. An unknown key is refused with the nearest known one,
-    or the nearest of `keywords`, the other names a caller takes.
+    `space` and `variation` may name a preset (`"default"`, `"paper"`, for `space` also `"plain"`), or be
+    a table that has a `preset` beside its own values. Without one it begins with `SearchSpace()`, the plain
+    space, as tables of old configs and journals do. `fidelity` may name its kind. An unknown key is refused
+    with the nearest known one, or the nearest of `keywords`, the other names a caller takes.
 
     Raises:
         InputError: Every complaint in one message, each with its place and what was received.
     """
     nested = dict(values)
-    for key, cls in (("space", SearchSpace), ("variation", Variation)):
+    if isinstance(nested.get("fidelity"), str):
+        nested["fidelity"] = {"kind": nested["fidelity"]}
+    for key in PRESETS:
         if key in nested:
-            nested[key] = _with_preset(nested[key], key, cls)
+            nested[key] = _with_preset(nested[key], key)
     return validated(Settings, nested, origin=origin, keywords=keywords)
 
 
@@ -239,19 +281,20 @@ def _configs_dir() -> Path:
     return installed if installed.is_dir() else installed.parents[1] / "configs"
 
 
-def _with_preset(value: Any, key: str, cls: type[SearchSpace] | type[Variation]) -> Any:
+def _with_preset(value: Any, key: str) -> Any:
     table = {"preset": value} if isinstance(value, str) else value
     if not isinstance(table, Mapping):
         return value
-    preset = table.get("preset", "default")
-    if preset not in PRESETS:
+    if "preset" not in table:
+        return value
+    preset = table["preset"]
+    if preset not in PRESETS[key]:
         raise InputError(
             "A preset is a table that is ready to use, or to change.",
-            expected=f"the {key} or its preset one of {', '.join(PRESETS)}",
+            expected=f"the {key} or its preset one of {', '.join(PRESETS[key])}",
             received=f"{key} = {preset!r}",
         )
     changes = {name: item for name, item in table.items() if name != "preset"}
-    if preset == "default":
-        return changes
-    plain: dict[str, Any] = TypeAdapter(cls).dump_python(cls.paper(), mode="json")
+    chosen = PRESETS[key][preset]()
+    plain: dict[str, Any] = TypeAdapter(type(chosen)).dump_python(chosen, mode="json")
     return plain | changes

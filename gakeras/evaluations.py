@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 from gakeras.config import Settings
 from gakeras.dispatch import Dispatcher
-from gakeras.evolution import Finished, Proposal, SearchState, median_seconds
+from gakeras.evolution import Finished, SearchState, Step, median_seconds
 from gakeras.jobs import Job
 from gakeras.run import RunDirectory
 
@@ -37,9 +40,9 @@ class Evaluations:
         """How many evaluations may be under way now."""
         return self.dispatcher.slots
 
-    def submit(self, proposal: Proposal) -> None:
-        """Start the evaluation of a proposal."""
-        job = evaluation_job(proposal, self.run, self.settings)
+    def submit(self, step: Step) -> None:
+        """Start a step of the evaluation of a proposal."""
+        job = evaluation_job(step, self.run, self.settings)
         self.dispatcher.submit(job, self.timeout_seconds())
 
     def collect(self, timeout: float | None) -> list[Finished]:
@@ -49,7 +52,7 @@ class Evaluations:
         if results and linger:
             time.sleep(linger)
             results += self.dispatcher.collect(0.0)
-        return [Finished(int(result.job_id), result) for result in results]
+        return [Finished(int(result.job_id.partition("/")[0]), result) for result in results]
 
     def timeout_seconds(self) -> float | None:
         """Return the longest time an evaluation that starts now may take; None for no limit."""
@@ -76,17 +79,65 @@ def linger_seconds(slots: int, median: float | None) -> float:
     return share * median if median is not None and slots * share >= 1 else 0.0
 
 
-def evaluation_job(proposal: Proposal, run: RunDirectory, settings: Settings) -> Job:
-    """Return the job that evaluates a proposal on all folds, from its first epoch to its last."""
-    payload = {
-        "genome": proposal.genome.to_json(),
+def evaluation_job(step: Step, run: RunDirectory, settings: Settings) -> Job:
+    """Return the job that does a step of an evaluation.
+
+    Where the step ends before the last epoch its training state is kept in the run directory,
+    and the next one goes on from there. A finalist's final folds are trained as the final
+    training is.
+    """
+    training = settings.final.training if step.stage == "final" else settings.training
+    stretch = step.stretch
+    folds = range(settings.num_folds) if stretch.folds is None else stretch.folds
+    to_epoch = training.epochs if stretch.to_epoch is None else stretch.to_epoch
+    payload: dict[str, Any] = {
+        "genome": step.genome.to_json(),
         "run_seed": settings.seed,
         "repeat": 0,
-        "folds": list(range(settings.num_folds)),
-        "from_epoch": 0,
-        "to_epoch": settings.training.epochs,
-        "training": asdict(settings.training),
+        "folds": list(folds),
+        "from_epoch": stretch.from_epoch,
+        "to_epoch": to_epoch,
+        "training": asdict(training),
         "data_dir": str(run.data),
         "folds_file": str(run.folds),
     }
-    return Job(id=str(proposal.number), kind="evaluate", payload=payload)
+    if stretch.from_epoch > 0:
+        payload["load_from"] = str(_paused(run, step.number, stretch.from_epoch))
+    if to_epoch < training.epochs:
+        payload["save_to"] = str(_paused(run, step.number, to_epoch))
+    if "latency" in (*settings.objectives, *settings.penalty):
+        payload["latency"] = True
+    if step.stage == "search":
+        payload |= _stops(settings)
+    return Job(id=step.job_id, kind="evaluate", payload=payload)
+
+
+def forget_paused(run: RunDirectory, number: int) -> None:
+    """Remove the training states of an evaluation that is finished."""
+    shutil.rmtree(run.paused / str(number), ignore_errors=True)
+
+
+def _stops(settings: Settings) -> dict[str, Any]:
+    """Return when the worker is to give up a step of the search by itself."""
+    fidelity, caps = settings.fidelity, settings.caps
+    stops: dict[str, Any] = {}
+    if fidelity.dead_after:
+        stops["dead"] = {"after": fidelity.dead_after, "share": fidelity.dead_share}
+    if caps.max_cpu_seconds is not None:
+        num_epochs = settings.num_folds * settings.training.epochs
+        stops["max_epoch_seconds"] = caps.overshoot * caps.max_cpu_seconds / num_epochs
+    return stops
+
+
+def calibration_job(run: RunDirectory, settings: Settings) -> Job:
+    """Return the job that times a few networks on a worker."""
+    payload = {
+        "training": asdict(settings.training),
+        "data_dir": str(run.data),
+        "num_folds": settings.num_folds,
+    }
+    return Job(id="calibration", kind="calibrate", payload=payload)
+
+
+def _paused(run: RunDirectory, number: int, epoch: int) -> Path:
+    return run.paused / str(number) / f"epoch{epoch}"

@@ -11,11 +11,12 @@ from pathlib import Path
 from gakeras.config import Settings, settings_from
 from gakeras.encoding.blocks import Shape
 from gakeras.errors import InputError, JournalError
-from gakeras.evolution import Finished, Individual, Proposal
-from gakeras.evolution.hall_of_fame import hall_of_fame
+from gakeras.evolution import Finished, Individual, Measured, Proposal
+from gakeras.evolution.finalists import FinalResults
+from gakeras.evolution.state import Stage
 from gakeras.jobs import JobResult
 from gakeras.journal import Record, read_journal
-from gakeras.replay import assess, event_of
+from gakeras.replay import assessment, event_of, leaders
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class History:
         proposals: Every proposal by its number, those never evaluated included.
         evaluations: What was evaluated, in the order in which results came in.
         trainings: The final trainings, in order.
+        finals: What finalists got beyond the first fold, where the search has such.
         elapsed: Seconds of its budget the search has used, over all its sessions.
         has_ended: Whether final trainings came after the last proposal.
     """
@@ -74,6 +76,7 @@ class History:
     trainings: Sequence[Training] = ()
     elapsed: float = 0.0
     has_ended: bool = False
+    finals: FinalResults = field(default_factory=dict)
 
     @property
     def succeeded(self) -> list[Evaluation]:
@@ -123,7 +126,7 @@ class History:
 
     def leaders(self, n: int) -> list[Individual]:
         """Return the best `n` individuals, best first, no two with equal genomes."""
-        return hall_of_fame(self.individuals.values(), n)
+        return leaders(self.individuals.values(), self.finals, n)
 
     def ancestors(self, number: int) -> list[int]:
         """Return an individual's number and those of all its ancestors, youngest first."""
@@ -172,6 +175,7 @@ def read_history(path: str | Path) -> History:
     proposals: dict[int, Proposal] = {}
     evaluations: list[Evaluation] = []
     trainings: list[Training] = []
+    finals: dict[tuple[int, Stage, int], JobResult] = {}
     elapsed, has_ended = 0.0, False
     for line, record in enumerate(journal.records, start=2):
         elapsed = max(elapsed, record.get("elapsed", 0.0))
@@ -182,15 +186,19 @@ def read_history(path: str | Path) -> History:
         elif isinstance(event, Finished):
             if event.number not in proposals:
                 raise JournalError(f"{file}, line {line}: individual {event.number} was never proposed.")
-            evaluations.append(_evaluation(proposals[event.number], event.result, record["elapsed"]))
+            evaluations.append(
+                _evaluation(proposals[event.number], event.result, record["elapsed"], settings)
+            )
+        elif isinstance(event, Measured) and event.stage != "search":
+            finals[event.number, event.stage, event.fold] = event.result
         elif record["type"] == "trained":
             trainings.append(_training(record))
             has_ended = True
-    return History(journal.header, settings, proposals, evaluations, trainings, elapsed, has_ended)
+    return History(journal.header, settings, proposals, evaluations, trainings, elapsed, has_ended, finals)
 
 
-def _evaluation(proposal: Proposal, result: JobResult, elapsed: float) -> Evaluation:
-    fitness = assess(result)
+def _evaluation(proposal: Proposal, result: JobResult, elapsed: float, settings: Settings) -> Evaluation:
+    fitness = assessment(settings)(result)
     individual = None
     if fitness is not None and math.isfinite(fitness.values[0]):
         individual = Individual(proposal.number, proposal.genome, fitness, result.measures, proposal.parents)

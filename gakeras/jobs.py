@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-Status = Literal["ok", "error", "died", "timeout", "oversized", "duplicate", "abandoned", "declined"]
+Status = Literal[
+    "ok", "stopped", "error", "died", "timeout", "oversized", "duplicate", "abandoned", "declined"
+]  # fmt: skip
 """How work ended.
 
-`ok`; `error` (an exception, or a diverged network); `died` (its process was killed or
-crashed); `timeout`; `oversized` and `duplicate` (turned away before any work);
-`abandoned` (the run stopped first, to be done again on resume); `declined` (sent to the
-worker that was to be avoided, and sent on to another; never in a journal).
+`ok`; `stopped` (given up early, for it cannot matter any more: no failure); `error` (an
+exception, or a diverged network); `died` (its process was killed or crashed); `timeout`;
+`oversized` and `duplicate` (turned away before any work); `abandoned` (the run stopped first,
+to be done again on resume); `declined` (sent to the worker that was to be avoided, and sent on
+to another; never in a journal).
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 KINDS: dict[str, str] = {
     "evaluate": "gakeras.fitness.evaluation:evaluate",
+    "calibrate": "gakeras.fitness.calibration:calibrate",
     "train": "gakeras.fitness.final:train",
     "measure_ancestor": "gakeras.synthesis.births:measure_ancestor",
     "bear_offspring": "gakeras.synthesis.births:bear_offspring",
@@ -12,6 +13,7 @@ KINDS: dict[str, str] = {
     "train_jointly": "gakeras.growth.sharing:train_jointly",
     "join_ensemble": "gakeras.growth.joining:join_ensemble",
     "export": "gakeras.synthesis.exporting:export_network",
+    "convert": "gakeras.exporting.work:convert",
 }
 """Each function takes a job's payload and returns `{"measures": ..., "artifacts": ...}`."""
 

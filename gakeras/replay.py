@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,15 +15,21 @@ from gakeras.evolution import (
     Finished,
     Fitness,
     Individual,
+    Measured,
     Proposal,
     SearchState,
+    Timing,
     absorb,
     absorb_later,
+    discard_dominated,
     discard_worst,
+    rank_finalists,
     replace_generation,
 )
-from gakeras.evolution.loops import Replace
-from gakeras.fitness.objectives import WEIGHTS, objectives
+from gakeras.evolution.finalists import FinalResults
+from gakeras.evolution.hall_of_fame import hall_of_fame
+from gakeras.evolution.loops import Assess, Replace
+from gakeras.fitness.objectives import objectives, weights
 from gakeras.jobs import JobResult
 from gakeras.journal import Journal, Record
 
@@ -49,6 +55,15 @@ def record_of(event: Event, elapsed: float) -> Record:
                 "elapsed": round(elapsed, 3),
                 **event.result.to_json(),
             }
+        case Measured():
+            return {
+                "type": "measured",
+                "number": event.number,
+                "stage": event.stage,
+                "fold": event.fold,
+                "elapsed": round(elapsed, 3),
+                **event.result.to_json(),
+            }
         case Abandoned():
             return {"type": "abandoned", "number": event.number, "elapsed": round(elapsed, 3)}
 
@@ -67,14 +82,24 @@ def event_of(record: Record) -> Event | None:
             )
         case "finished":
             return Finished(record["number"], JobResult.from_json(record))
+        case "measured":
+            result = JobResult.from_json(record)
+            return Measured(record["number"], result, record["stage"], record["fold"])
         case "abandoned":
             return Abandoned(record["number"])
     return None
 
 
-def assess(result: JobResult) -> Fitness | None:
-    """Return the fitness a result stands for; None where the evaluation failed."""
-    return Fitness(objectives(result.measures), WEIGHTS) if result.status == "ok" else None
+def assessment(settings: Settings) -> Assess:
+    """Return what turns results into fitness under a run's objectives; a failed evaluation has none."""
+
+    def assess(result: JobResult) -> Fitness | None:
+        if result.status != "ok":
+            return None
+        values = objectives(result.measures, settings.objectives, settings.penalty)
+        return Fitness(values, weights(settings.objectives))
+
+    return assess
 
 
 @dataclass
@@ -86,6 +111,7 @@ class Replay:
     statuses: dict[str, int] = field(default_factory=dict)
     trainings: list[Mapping[str, Any]] = field(default_factory=list)
     elapsed: float = 0.0
+    calibration: list[Timing] = field(default_factory=list)
 
 
 def replay(journal: Journal, settings: Settings) -> Replay:
@@ -105,6 +131,9 @@ def replay(journal: Journal, settings: Settings) -> Replay:
         _apply(event, past, settings)
         if record["type"] == "trained":
             past.trainings.append(record)
+        if record["type"] == "calibrated":
+            past.calibration = [Timing(**timing) for timing in record["measures"].get("timings", ())]
+            past.state.cpu_seconds += record["cpu_seconds"]
     return past
 
 
@@ -114,20 +143,36 @@ def _apply(event: Event | None, past: Replay, settings: Settings) -> None:
             past.state.add_proposal(event)
             if event.verdict:
                 past.statuses[event.verdict] = past.statuses.get(event.verdict, 0) + 1
+        case Measured():
+            past.state.add_piece(event)
         case Finished():
-            _count(past, event)
+            _count(past, event, settings)
             _settle(past.state, event, settings)
 
 
 def replacement(settings: Settings) -> Replace:
     """Return how newcomers enter the population under a run's algorithm."""
+    if len(settings.objectives) > 1:
+        return discard_dominated(settings.population_size)
     if settings.algorithm == "generational":
         return replace_generation(settings.population_size, settings.num_elite)
     return discard_worst(settings.population_size)
 
 
+def leaders(evaluated: Iterable[Individual], finals: FinalResults, n: int) -> list[Individual]:
+    """Return the best `n` individuals: the finalists as their finals rank them, then the others.
+
+    Losses of finalists are means over all folds; those of the others may be of the first alone.
+    """
+    individuals = list(evaluated)
+    first = rank_finalists(individuals, finals)
+    numbers = {finalist.id for finalist in first}
+    others = [individual for individual in individuals if individual.id not in numbers]
+    return [*first, *hall_of_fame(others, n)][:n]
+
+
 def _settle(state: SearchState, event: Finished, settings: Settings) -> None:
-    replace = replacement(settings)
+    replace, assess = replacement(settings), assessment(settings)
     if settings.algorithm == "generational":
         size = settings.population_size
         absorb_later(state, event, assess=assess, replace=replace, generation_size=size)
@@ -135,10 +180,10 @@ def _settle(state: SearchState, event: Finished, settings: Settings) -> None:
         absorb(state, event, assess=assess, replace=replace)
 
 
-def _count(past: Replay, event: Finished) -> None:
+def _count(past: Replay, event: Finished, settings: Settings) -> None:
     status = event.result.status
     past.statuses[status] = past.statuses.get(status, 0) + 1
-    fitness = assess(event.result)
+    fitness = assessment(settings)(event.result)
     if fitness is not None:
         proposal = past.state.in_flight[event.number]
         past.evaluated.append(

@@ -10,21 +10,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from gakeras.cards import search_sections
 from gakeras.config import Settings, training_options
 from gakeras.data import arrays_digest, as_arrays, check_arrays, open_data, store_arrays
 from gakeras.data.streams import is_stream
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
 from gakeras.errors import InputError, RunError
-from gakeras.evolution import Individual
-from gakeras.evolution.hall_of_fame import hall_of_fame
+from gakeras.evolution import Individual, pareto_front, rank_finalists
 from gakeras.executors import ExecutorChoice, choose_executor
+from gakeras.exports import check_export_path, export_from_run
 from gakeras.finals import FinalTraining, TrainingSummary, find_done, summarise, train_all
-from gakeras.fitness.objectives import fold_losses, fold_metrics, spread
+from gakeras.fitness.objectives import Objective, fold_losses, fold_metrics, measure, spread
 from gakeras.fitness.options import TrainingOptions
 from gakeras.journal import JournalWriter, read_journal
 from gakeras.progress import Progress
-from gakeras.replay import Replay, replay
+from gakeras.replay import Replay, leaders, replay
 from gakeras.run import RunDirectory
 from gakeras.session import Session
 from gakeras.supervision import child_options
@@ -92,11 +93,68 @@ class SearchResult:
         """
         if n < 1:
             raise InputError("A leaderboard has a first place.", expected="n >= 1", received=f"n={n}")
-        best = hall_of_fame(self._past.evaluated, n)
+        best = leaders(self._past.evaluated, self._past.state.finals, n)
         if not best:
             reason = self._past.state.last_failure or self.stop_reason or "nothing was evaluated"
             raise RunError(f"There is no individual: no evaluation succeeded ({reason}).")
         return best
+
+    @property
+    def front(self) -> list[Individual]:
+        """The individuals that no other beats in all objectives, the best loss first; the Pareto front.
+
+        Where only finalists got all folds, it is theirs.
+        """
+        return pareto_front(self._comparable())
+
+    def select(
+        self,
+        *,
+        max_parameters: int | None = None,
+        max_flops: int | None = None,
+        max_latency: float | None = None,
+        max_size: int | None = None,
+    ) -> Individual:
+        """Return the individual with the lowest loss of all within the limits.
+
+        Args:
+            max_parameters, max_flops: Trainable parameters, operations of a forward pass.
+            max_latency: Seconds one example takes on a worker; needs `latency` among the
+                objectives or the penalties of the search.
+            max_size: Bytes of the weights.
+
+        Raises:
+            InputError: No individual is within the limits.
+        """
+        limits: dict[Objective, float | None] = {
+            "parameters": max_parameters,
+            "flops": max_flops,
+            "latency": max_latency,
+            "size": max_size,
+        }
+        given = {name: limit for name, limit in limits.items() if limit is not None}
+        everyone = self._comparable()
+        fitting = [
+            individual
+            for individual in everyone
+            if all(measure(individual.measures, name) <= limit for name, limit in given.items())
+        ]
+        if not fitting:
+            least = {
+                name: min((measure(each.measures, name) for each in everyone), default=None) for name in given
+            }
+            raise InputError(
+                "The network that is selected is one that was evaluated.",
+                expected=", ".join(f"max_{name} of at least {value}" for name, value in least.items()),
+                received=", ".join(f"max_{name}={limit}" for name, limit in given.items()),
+                way_out="Allow more, or search with the measure among the objectives.",
+            )
+        return min(fitting, key=lambda individual: individual.loss)
+
+    def _comparable(self) -> list[Individual]:
+        """Return the individuals whose losses are of the same folds: the finalists, or else all."""
+        finalists = rank_finalists(self._past.evaluated, self._past.state.finals)
+        return finalists or self._past.evaluated
 
     def train_best(
         self,
@@ -158,11 +216,46 @@ class SearchResult:
         result; without one, it is first trained as the settings' `final` says.
         """
         path = check_keras_path(Path(path))
+        return Path(shutil.copyfile(self._trained_model(), path))
+
+    def export(self, path: str | Path, *, format: str | None = None) -> Path:
+        """Write the model that `save` saves for another runtime, and a model card beside it.
+
+        A worker converts it under TensorFlow, whatever backend the search has used, opens the file by its
+        own runtime where that is installed, and compares the outputs on training examples; the card,
+        `model.tflite.md` beside `model.tflite`, has the difference. Int8 is calibrated on them.
+
+        Args:
+            path: `.keras`, `.tflite` or `.onnx`, or the path of a new folder for a SavedModel.
+            format: One of `gakeras.exporting.Format`; by default what the suffix says.
+
+        Returns:
+            The path.
+
+        Raises:
+            InputError: The path or the format cannot be written; nothing was trained.
+            RunError: The conversion failed.
+        """
+        target, chosen = check_export_path(path, format)
+        model = self._trained_model()
+        training = next(
+            record
+            for record in reversed(self._past.trainings)
+            if record["result"]["artifacts"].get("model") == str(model)
+        )
+        sections = search_sections(self.run, self.best, training)
+        workers = self.settings.workers
+        choice = self._executor if self._executor is not None else workers.executor
+        return export_from_run(
+            model, target, chosen, sections, run=self.run, workers=workers, executor=choice
+        )
+
+    def _trained_model(self) -> Path:
         if self._model is None:
             final = self.settings.final
             self._train([("best", self.best.genome)], final.training, 1, self.run.data)
         assert self._model is not None
-        return Path(shutil.copyfile(self._model, path))
+        return self._model
 
     def _train(
         self,

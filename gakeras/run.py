@@ -32,7 +32,8 @@ from gakeras.seeding import derive_seed
 
 _OUR_FILES = {
     "journal.jsonl", "journal.lock", "data", "folds.npy", ".folds.tmp.npy", "models", "workers",
-    "ancestor.keras", ".ancestor.keras.tmp.keras", "networks", "start.keras", ".start.keras.tmp.keras",
+    "paused", "ancestor.keras", ".ancestor.keras.tmp.keras", "networks", "start.keras",
+    ".start.keras.tmp.keras",
 }  # fmt: skip
 
 
@@ -61,6 +62,11 @@ class RunDirectory:
     def models(self) -> Path:
         """Models that were trained in the end."""
         return self.root / "models"
+
+    @property
+    def paused(self) -> Path:
+        """The training states of evaluations that are done in steps, until they are finished."""
+        return self.root / "paused"
 
     @property
     def ancestor(self) -> Path:

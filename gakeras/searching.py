@@ -6,28 +6,36 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from deap import base
+
 from gakeras.config import Settings
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import genome_cost
-from gakeras.evaluations import Evaluations
+from gakeras.encoding.blocks import Shape
+from gakeras.evaluations import Evaluations, calibration_job, forget_paused
 from gakeras.evolution import (
     Abandoned,
     Budget,
     Event,
+    Finals,
     Finished,
     LongestFirst,
+    Pricing,
     Proposer,
     SearchState,
+    Timing,
     generational,
     make_toolbox,
     predict_by_flops,
+    run_finals,
+    select_by_dominance,
     steady_state,
 )
 from gakeras.executors import ExecutorChoice, choose_executor
 from gakeras.fitness.objectives import objectives
 from gakeras.journal import JournalWriter, read_journal
 from gakeras.progress import Progress
-from gakeras.replay import Replay, assess, record_of, replacement, replay
+from gakeras.replay import Replay, assessment, record_of, replacement, replay
 from gakeras.results import SearchResult
 from gakeras.run import RunDirectory
 from gakeras.session import Session
@@ -52,19 +60,23 @@ def continue_search(
     with JournalWriter(run.journal) as journal, session:
         past = replay(read_journal(run.journal), settings)
         start = time.monotonic() - past.elapsed
-        budget = _budget(settings, start, session)
-        if budget.stop_reason(past.state) is None:
+        finals = _finals(settings, factory.slots)
+        budget = _budget(settings, start, session, finals, factory.slots)
+        if budget.stop_reason(past.state) is None or (finals is not None and finals.steps(past.state)):
             options = child_options(run, workers, settings.backend)
             with (
                 Dispatcher(factory, options, stall_seconds=workers.stall_seconds) as dispatcher,
                 _progress(settings, past, budget, progress) as bar,
             ):
                 evaluations = Evaluations(run, settings, past.state, dispatcher, budget.seconds_left)
+                if budget.stop_reason(past.state) is None:
+                    _calibrate(past, run, settings, dispatcher, journal)
                 losses = [individual.loss for individual in past.evaluated]
                 try:
-                    for events in _loop(past.state, settings, run, evaluations, budget):
+                    for events in _stages(past, settings, run, evaluations, budget, finals):
                         journal.append(record_of(event, time.monotonic() - start) for event in events)
-                        losses += _losses(events)
+                        _tidy(run, settings, events)
+                        losses += _losses(events, settings)
                         _show(bar, past.state, events, min(losses, default=None))
                 except KeyboardInterrupt:
                     was_interrupted = True
@@ -82,39 +94,107 @@ def continue_search(
     )
 
 
-def _budget(settings: Settings, start: float, session: Session) -> Budget:
-    return Budget(
-        settings.max_evaluations,
-        deadline=None if settings.max_seconds is None else start + settings.max_seconds,
-        max_first_failures=settings.max_first_failures,
-        session=session,
+def _finals(settings: Settings, slots: int) -> Finals | None:
+    """Return how finalists are compared, where candidates do not get all folds."""
+    fidelity = settings.fidelity
+    if fidelity.kind == "full":
+        return None
+    budgets = [] if settings.max_cpu_seconds is None else [settings.max_cpu_seconds]
+    budgets += [] if settings.max_seconds is None else [slots * settings.max_seconds]
+    return Finals(
+        fidelity.num_finalists,
+        settings.num_folds,
+        settings.training.epochs,
+        settings.final.epochs,
+        fidelity.num_final_folds,
+        max_cpu_seconds=fidelity.finals_share * min(budgets) if budgets else None,
     )
 
 
-def _loop(
-    state: SearchState, settings: Settings, run: RunDirectory, workers: Evaluations, budget: Budget
+def _budget(settings: Settings, start: float, session: Session, finals: Finals | None, slots: int) -> Budget:
+    def reserve(state: SearchState) -> tuple[float, float]:
+        return (0.0, 0.0) if finals is None else finals.reserve(state, slots)
+
+    return Budget(
+        settings.max_evaluations,
+        settings.max_cpu_seconds,
+        deadline=None if settings.max_seconds is None else start + settings.max_seconds,
+        max_first_failures=settings.max_first_failures,
+        session=session,
+        reserve=reserve,
+    )
+
+
+def _calibrate(
+    past: Replay, run: RunDirectory, settings: Settings, dispatcher: Dispatcher, journal: JournalWriter
+) -> None:
+    """Time a few networks on a worker where costs are to be predicted, once in a run; it may fail."""
+    if settings.caps.max_cpu_seconds is None or past.calibration or past.state.timings:
+        return
+    (result,) = dispatcher.run([calibration_job(run, settings)])
+    journal.append([{"type": "calibrated", "elapsed": past.elapsed, **result.to_json()}])
+    past.calibration = [Timing(**timing) for timing in result.measures.get("timings", ())]
+    past.state.cpu_seconds += result.cpu_seconds
+
+
+def _stages(
+    past: Replay,
+    settings: Settings,
+    run: RunDirectory,
+    workers: Evaluations,
+    budget: Budget,
+    finals: Finals | None,
 ) -> Iterator[list[Event]]:
+    """Search, and then let the finalists compete, unless the session ends before."""
+    state = past.state
+    if budget.stop_reason(state) is None:
+        yield from _loop(past, settings, run, workers, budget)
+    if finals is not None and not (budget.session and budget.session.is_closing(state.durations)):
+        yield from run_finals(state, finals, workers, budget)
+
+
+def _loop(
+    past: Replay, settings: Settings, run: RunDirectory, workers: Evaluations, budget: Budget
+) -> Iterator[list[Event]]:
+    state = past.state
     input_shape, outputs = run.info.input_shape, run.info.task.outputs
     propose = Proposer(
         run_seed=settings.seed,
-        toolbox=make_toolbox(settings.space, input_shape, settings.variation),
+        toolbox=_toolbox(settings, input_shape),
         variation=settings.variation,
         input_shape=input_shape,
         outputs=outputs,
         min_population_size=settings.first_population,
         caps=settings.caps,
+        pricing=Pricing(input_shape, outputs, settings.num_folds, settings.training.epochs, past.calibration),
     )
     arguments: dict[str, Any] = {
         "propose": propose,
         "replace": replacement(settings),
-        "assess": assess,
+        "assess": assessment(settings),
         "workers": workers,
         "budget": budget,
     }
     if settings.algorithm == "generational":
         return generational(state, **arguments, generation_size=settings.population_size)
     predict = predict_by_flops(lambda genome: genome_cost(genome, input_shape, outputs).flops)
-    return steady_state(state, **arguments, schedule=LongestFirst(predict, settings.num_last))
+    ladder = settings.fidelity.ladder(settings.num_folds, settings.training.epochs, settings.population_size)
+    schedule = LongestFirst(predict, settings.num_last)
+    return steady_state(state, **arguments, schedule=schedule, ladder=ladder)
+
+
+def _toolbox(settings: Settings, input_shape: Shape) -> base.Toolbox:
+    toolbox = make_toolbox(settings.space, input_shape, settings.variation)
+    if len(settings.objectives) > 1:
+        toolbox.register("select", select_by_dominance)
+    return toolbox
+
+
+def _tidy(run: RunDirectory, settings: Settings, events: Sequence[Event]) -> None:
+    """Remove the training states of evaluations that are finished, and on disk."""
+    for event in events if not settings.fidelity.is_plain else ():
+        if isinstance(event, Finished):
+            forget_paused(run, event.number)
 
 
 def _progress(settings: Settings, past: Replay, budget: Budget, show: bool) -> Progress:
@@ -137,9 +217,9 @@ def _show(bar: Progress, state: SearchState, events: Sequence[Event], best: floa
     )
 
 
-def _losses(events: Sequence[Event]) -> list[float]:
+def _losses(events: Sequence[Event], settings: Settings) -> list[float]:
     return [
-        objectives(event.result.measures)[0]
+        objectives(event.result.measures, settings.objectives, settings.penalty)[0]
         for event in events
         if isinstance(event, Finished) and event.result.status == "ok"
     ]

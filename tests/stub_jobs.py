@@ -28,6 +28,7 @@ from gakeras.jobs import JobFailed
 KINDS = {
     "evaluate": "stub_jobs:evaluate",
     "train": "stub_jobs:train",
+    "convert": "gakeras.exporting.work:convert",
     "tell": "stub_jobs:tell",
     "fault": "stub_jobs:fault",
     "once": "stub_jobs:fault_once",

@@ -144,6 +144,8 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "nothing to show": (["show", "nowhere"], "no such file"),
     "nothing to report": (["report", "nowhere"], "There is no journal"),
     "nothing to export": (["export", "nowhere", "a.keras"], "no such file"),
+    "no model to export": (["export", "no.keras", "a.onnx"], "a .keras file.*no.keras"),
+    "no such format": (["export", "no.keras", "a.tflite", "--format", "int8"], "litert_int8.*'int8'"),
 }
 
 
@@ -166,7 +168,7 @@ def test_a_mistake_is_one_line_exit_code_2_and_nothing_done(
         (["resume", "run", "--max-evaluations", "0"], "max_evaluations.*Received: 0"),
         (["resume", "run", "--workers", "0"], "workers.workers.*Received: 0"),
         (["resume", "run", "--executor", "mpj"], "'mpj'"),
-        (["export", "run", "model.h5"], "path ending in .keras. Received: model.h5"),
+        (["export", "run", "model.h5"], "path ending in .keras, .onnx.* Received: model.h5"),
         (["export", "run", "run/journal.jsonl/a.keras"], "directory that can be written to"),
     ],
     ids=["no budget", "no worker", "no such executor", "not .keras", "below a file"],
@@ -402,7 +404,8 @@ def test_export_trains_only_what_is_not_trained(folder: Path, config: Path, gake
     before = contents(folder / "run")
     assert gakeras("export", "run", "new/b.keras", "--no-progress")[0] == 0
     assert contents(folder / "run") == before and len(records(folder / "run", "trained")) == 1
-    assert {path.name for path in (folder / "new").iterdir()} == {"a.keras", "b.keras"}
+    names = {"a.keras", "a.keras.md", "b.keras", "b.keras.md"}
+    assert {path.name for path in (folder / "new").iterdir()} == names
 
 
 # From end to end, with Keras

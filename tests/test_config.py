@@ -56,7 +56,9 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(values: dict, unkn
 
 def test_an_unknown_key_that_is_near_to_none_is_refused_with_all_known_ones() -> None:
     message = refused({"caps": {"xyz": 1}})
-    assert "one of max_flops, max_parameters" in message and "unknown key `caps.xyz`" in message
+    assert (
+        "one of max_cpu_seconds, max_flops, max_parameters" in message and "unknown key `caps.xyz`" in message
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,9 @@ def test_several_mistakes_are_named_at_once() -> None:
 
 
 def test_a_search_needs_a_budget() -> None:
-    with pytest.raises(InputError, match="max_evaluations, max_seconds, or both. Received: neither"):
+    with pytest.raises(
+        InputError, match="max_evaluations, max_seconds, max_cpu_seconds, or more than one. Received: none"
+    ):
         settings_from({})
 
 
@@ -119,7 +123,7 @@ def test_a_search_needs_a_budget() -> None:
 @pytest.mark.parametrize("preset", ["paper", "default"])
 def test_a_preset_is_a_string_or_a_table(key: str, cls: type, form: str, preset: str) -> None:
     value = preset if form == "string" else {"preset": preset}
-    wanted = cls.paper() if preset == "paper" else cls()
+    wanted = cls.paper() if preset == "paper" else SearchSpace.wide() if key == "space" else cls()
     assert getattr(settings_from(BUDGET | {key: value}), key) == wanted
 
 

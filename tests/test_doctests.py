@@ -15,6 +15,7 @@ LIGHT = (
     "gakeras.encoding",
     "gakeras.errors",
     "gakeras.evolution",
+    "gakeras.exporting",
     "gakeras.graph",
     "gakeras.growth",
     "gakeras.morphism",

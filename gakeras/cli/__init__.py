@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from gakeras.cli import growths, reports, runs, searches, syntheses  # noqa: F401 (they add their commands)
+from gakeras.cli import exports, growths, reports, runs, searches, syntheses  # noqa: F401 (commands)
 from gakeras.cli.options import INTERRUPTED, UNFINISHED, app
 from gakeras.errors import InputError, JournalError, RunError, Stalled, Unfinished
 from gakeras.executors import mpi

@@ -1,4 +1,4 @@
-"""`gakeras resume`, `show` and `export`: what can be done with a run of any kind."""
+"""`gakeras resume` and `show`: what can be done with a run of any kind."""
 
 from __future__ import annotations
 
@@ -108,34 +108,6 @@ def show(
     console.print(repr(result), markup=False, highlight=False)
     if result.statuses.get("ok"):
         console.print(_leaderboard(result, top))
-
-
-@app.command()
-def export(
-    run_dir: RunDirArgument,
-    file: Annotated[Path, typer.Argument(metavar="FILE.keras", help="Where to write the model.")],
-    progress: ProgressOption = True,
-) -> None:
-    """Write what a run came to as a plain .keras file.
-
-    The best network of a search, trained as its settings say; the best one of a synthesis, compacted;
-    the ensemble of a growth.
-
-    Example: gakeras export runs/mnist mnist.keras
-    """
-    from gakeras.growth import Growth, open_growth
-    from gakeras.lineage import Lineage, open_synthesis
-    from gakeras.results import SearchResult
-    from gakeras.run import open_run
-
-    run = open_run(run_dir)
-    if run.kind == "growth":
-        path = Growth(open_growth(run_dir)).save_ensemble(file)
-    elif run.kind == "synthesis":
-        path = Lineage(open_synthesis(run_dir)).save(file)
-    else:
-        path = SearchResult(run, progress=progress).save(file)
-    console.print(f"wrote {path}", highlight=False)
 
 
 def _grace_seconds(run_dir: Path) -> float:

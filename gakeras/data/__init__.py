@@ -9,6 +9,7 @@
 Nothing here scales, shuffles or augments: that belongs to the model and its training.
 """
 
+from gakeras.data.arrays import Arrays, as_arrays
 from gakeras.data.checks import check_arrays
 from gakeras.data.folds import (
     assign_folds,
@@ -17,7 +18,7 @@ from gakeras.data.folds import (
     fold_indices,
     folds_digest,
 )
-from gakeras.data.sources import Arrays, as_arrays, load_source
+from gakeras.data.sources import load_source
 from gakeras.data.store import DataInfo, Scaling, StoredData, arrays_digest, open_data, store_arrays
 from gakeras.data.tasks import Task
 

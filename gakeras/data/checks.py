@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from gakeras.data.arrays import Arrays
 from gakeras.data.chunks import row_chunks
-from gakeras.data.sources import Arrays
 from gakeras.data.tasks import Task, check_class_counts, class_labels, infer_task, is_one_hot, name_some
 from gakeras.errors import InputError
 

@@ -1,4 +1,4 @@
-"""Where examples come from: scikit-learn's sets, Keras' downloadable ones, an .npz file, or image folders."""
+"""Where examples come from: scikit-learn's sets, Keras' downloadable ones, and files."""
 
 from __future__ import annotations
 
@@ -6,82 +6,17 @@ import difflib
 import importlib
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from gakeras.data.archives import read_archive
+from gakeras.data.arrays import Arrays
 from gakeras.data.folders import read_folder
-from gakeras.data.streams import is_stream, read_stream
+from gakeras.data.stl10 import FOLDER, read_stl10
 from gakeras.errors import InputError
 
 BUNDLED = ("digits", "breast_cancer", "wine", "iris", "diabetes")  # they come with scikit-learn
 DOWNLOADED = ("mnist", "fashion_mnist", "cifar10")  # keras.datasets fetches them once and keeps them
-
-
-@dataclass(frozen=True, eq=False)
-class Arrays:
-    """Examples and their targets for training, and optionally for a test that no search looks at.
-
-    `x` is (n, columns), (n, height, width) or (n, height, width, channels); `y` is (n,),
-    (n, 1) or (n, outputs). Nothing is checked here: `check_arrays` does that.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    x_test: np.ndarray | None = None
-    y_test: np.ndarray | None = None
-
-
-def as_arrays(x: Any, y: Any = None, x_test: Any = None, y_test: Any = None) -> Arrays:
-    """Return what a caller passed as arrays: lists, data frames and the like become NumPy arrays.
-
-    A `tf.data.Dataset` or a `keras.utils.PyDataset` of batches (examples, targets) may stand for x
-    and y, or for x_test and y_test; it is read once, to disk (`gakeras.data.streams`).
-
-    Raises:
-        InputError: for rows of different lengths, targets beside a stream, and a stream that
-            cannot be read.
-
-    >>> as_arrays([[1, 2], [3, 4]], [0, 1]).x.shape
-    (2, 2)
-    """
-    train = _as_pair("x", x, "y", y)
-    return Arrays(*train, *(_as_pair("x_test", x_test, "y_test", y_test)))
-
-
-def _as_pair(x_name: str, x: Any, y_name: str, y: Any) -> tuple[Any, Any]:
-    if not is_stream(x):
-        if x is not None and y is None and not x_name.endswith("_test"):
-            raise InputError(
-                "Examples and targets come together.",
-                expected=f"both of {x_name} and {y_name}, or a stream of both",
-                received=f"{y_name}=None",
-            )
-        return tuple(  # type: ignore[return-value]
-            None if value is None and name.endswith("_test") else _as_array(name, value)
-            for name, value in ((x_name, x), (y_name, y))
-        )
-    if y is not None:
-        raise InputError(
-            "A stream has its targets with it.",
-            expected=f"{x_name} of batches (examples, targets), and no {y_name}",
-            received=f"{x_name} of type {type(x).__name__}, {y_name} of type {type(y).__name__}",
-        )
-    return read_stream(x, x_name)
-
-
-def _as_array(name: str, value: Any) -> np.ndarray:
-    try:
-        return np.asarray(value)
-    except ValueError as error:
-        raise InputError(
-            "Data must be NumPy arrays, or what can become one.",
-            expected=f"{name} with rows of one length",
-            received=f"{name} of type {type(value).__name__} ({error})",
-        ) from None
 
 
 def load_source(
@@ -98,11 +33,11 @@ def load_source(
     Args:
         source: One of scikit-learn's "digits" (images of 8 x 8), "breast_cancer", "wine",
             "iris" or "diabetes" (raw columns); one of "mnist", "fashion_mnist" or "cifar10",
-            which Keras downloads; or the path of an .npz file with `x_train` and `y_train`,
-            and either both of `x_test` and `y_test` or neither; or, with an `image_size`, a folder
-            with a folder of images for each class, or with two such folders, `train` and `test`
-            (`gakeras.data.folders`). A path may contain `~` and `${VARIABLE}`, and is relative to
-            `base_dir`.
+            which Keras downloads; the path of an .npz file with `x_train` and `y_train`, and
+            either both of `x_test` and `y_test` or neither; the path of STL-10's folder
+            `stl10_binary`; or, with an `image_size`, a folder with a folder of images for each
+            class, or with two such folders, `train` and `test` (`gakeras.data.folders`). A path may
+            contain `~` and `${VARIABLE}`, and is relative to `base_dir`.
         limit: Keep only this many training examples, the first ones; the test set stays whole.
         test_share: The part of a scikit-learn set that becomes its test set, by a split that
             is always the same and, for classes, stratified. The other sources have their own.
@@ -130,7 +65,8 @@ def load_source(
     elif source in DOWNLOADED:
         arrays = _load_downloaded(source)
     else:
-        arrays = Arrays(**read_archive(_resolve_path(source, base_dir)))
+        path = _resolve_path(source, base_dir)
+        arrays = read_stl10(path) if path.name == FOLDER else Arrays(**read_archive(path))
     return arrays if limit is None else _keep_first(arrays, limit)
 
 
@@ -187,14 +123,14 @@ def _expanded(source: str) -> Path:
 
 
 def _resolve_path(source: str, base_dir: Path) -> Path:
-    """Expand variables and home folders; refuse what is neither a known name nor an .npz path."""
+    """Expand variables and home folders; refuse what is neither a known name nor a path of a known kind."""
     path = _expanded(source)
-    if path.suffix == ".npz":
+    if path.suffix == ".npz" or path.name == FOLDER:
         return base_dir / path
     if path.suffix or len(path.parts) != 1:
         raise InputError(
             "A data file must be an .npz archive.",
-            expected="a path that ends in .npz",
+            expected=f"a path that ends in .npz, or the folder {FOLDER}",
             received=f"source={source!r}",
             way_out="Write one with `numpy.savez(path, x_train=..., y_train=...)`.",
         )

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gakeras.data.sources import Arrays
+from gakeras.data.arrays import Arrays
 from gakeras.errors import InputError
+
+FOLDER = "stl10_binary"
+"""The folder of its archive, by whose name it is known."""
 
 _SHAPE = (3, 96, 96)  # each channel column by column
 _CLASSES = 10

@@ -13,8 +13,8 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
+from gakeras.data.arrays import Arrays
 from gakeras.data.chunks import row_chunks
-from gakeras.data.sources import Arrays
 from gakeras.data.tasks import Task, whole_labels
 from gakeras.errors import InputError
 

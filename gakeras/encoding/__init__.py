@@ -4,10 +4,12 @@
 there may be, `costs` what they cost, and `build` turns one into a Keras model.
 """
 
-from gakeras.encoding.blocks import Block, Conv, Cost, Dense, MaxPool
+from gakeras.encoding.blocks import Block, Conv, Cost, Dense, GlobalPool, MaxPool
 from gakeras.encoding.build import build_model
-from gakeras.encoding.costs import Layer, genome_cost, trace_costs
+from gakeras.encoding.costs import Layer, genome_cost, num_activations, trace_costs
 from gakeras.encoding.genome import Genome
+from gakeras.encoding.inception import Inception
+from gakeras.encoding.learning import Learning, LearningSpace
 from gakeras.encoding.repair import repair
 from gakeras.encoding.sample import random_block, random_genome
 from gakeras.encoding.space import SearchSpace
@@ -18,11 +20,16 @@ __all__ = [
     "Cost",
     "Dense",
     "Genome",
+    "GlobalPool",
+    "Inception",
     "Layer",
+    "Learning",
+    "LearningSpace",
     "MaxPool",
     "SearchSpace",
     "build_model",
     "genome_cost",
+    "num_activations",
     "random_block",
     "random_genome",
     "repair",

@@ -1,50 +1,64 @@
 """The blocks a genome is made of: what each does to a shape, what it costs, which Keras layers it becomes.
 
-A block is one layer of Vidnerova and Neruda's encoding (2018, section 3.1). Shapes are
-those of a single example, channels last: `(height, width, channels)` for images and
-`(features,)` for vectors.
+A convolution, a pool or a dense layer is one layer of Vidnerova and Neruda's encoding (2018,
+section 3.1), with its activation and dropout. Batch normalisation (Ioffe and Szegedy 2015),
+separable convolutions (Chollet 2017), skips (He et al. 2016) and Inception modules are additions
+to it: each is a flag or a block of its own, and off by default.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar
 
+from gakeras.encoding.checks import check_at_least_one, check_choices, check_dropout, check_flags
+from gakeras.encoding.inception import Inception
+from gakeras.encoding.layers import (
+    Activation,
+    Cost,
+    Padding,
+    Shape,
+    conv_cost,
+    dense_cost,
+    dropout_layers,
+    norm_cost,
+    norm_layers,
+    pool_cost,
+    separable_cost,
+    skip_cost,
+)
 from gakeras.errors import InputError
 
 if TYPE_CHECKING:
     import keras
 
-Shape = tuple[int, ...]
-Padding = Literal["same", "valid"]
-Activation = Literal["relu", "leaky_relu", "tanh", "sigmoid", "hard_sigmoid", "linear"]
-"""Keras 3 activation functions by name. Two differ from their namesakes of 2018:
-
-- `leaky_relu` is the *function* `keras.activations.leaky_relu`, slope 0.2; the layer
-  `keras.layers.LeakyReLU` has slope 0.3 in Keras 3.
-- `hard_sigmoid` is `relu6(x + 3) / 6`, slope 1/6; that of Keras 2 was `clip(0.2 x + 0.5, 0, 1)`.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a network costs: trainable parameters, and operations of one forward pass of one example.
-
-    One multiply-accumulate is two FLOPs; an added bias, and each value a pooling window
-    looks at, is one. Activations and dropout are not counted.
-    """
-
-    parameters: int = 0
-    flops: int = 0
-
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(self.parameters + other.parameters, self.flops + other.flops)
+__all__ = [
+    "BLOCK_KINDS",
+    "Activation",
+    "Block",
+    "Conv",
+    "ConvBlock",
+    "Cost",
+    "Dense",
+    "GlobalPool",
+    "Inception",
+    "MaxPool",
+    "Padding",
+    "Shape",
+    "dense_cost",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """A two-dimensional convolution with a square kernel and stride 1, then its activation and dropout."""
+    """A two-dimensional convolution with a square kernel and stride 1, then its activation and dropout.
+
+    With `normalise` there is batch normalisation between it and the activation, and no bias. A
+    `separable` one looks at each channel by itself and then mixes them. With `residual`, which
+    needs `same` padding, the block's input is added to its output, through a 1x1 convolution
+    where the channels differ.
+    """
 
     kind: ClassVar[str] = "conv"
 
@@ -53,11 +67,21 @@ class Conv:
     activation: Activation
     padding: Padding = "same"
     dropout: float = 0.0
+    normalise: bool = False
+    separable: bool = False
+    residual: bool = False
 
     def __post_init__(self) -> None:
-        _check_at_least_one("Conv", filters=self.filters, kernel_size=self.kernel_size)
-        _check_choices("Conv", activation=self.activation, padding=self.padding)
-        _check_dropout("Conv", self.dropout)
+        check_at_least_one("Conv", filters=self.filters, kernel_size=self.kernel_size)
+        check_choices("Conv", activation=self.activation, padding=self.padding)
+        check_dropout("Conv", self.dropout)
+        check_flags("Conv", normalise=self.normalise, separable=self.separable, residual=self.residual)
+        if self.residual and self.padding != "same":
+            raise InputError(
+                "A residual convolution keeps the height and width, to which its input is added.",
+                expected="padding='same' where residual=True",
+                received=f"padding={self.padding!r}, residual=True",
+            )
 
     def output_shape(self, shape: Shape) -> Shape | None:
         """Return the shape after this block, or None where a `valid` kernel does not fit."""
@@ -68,25 +92,31 @@ class Conv:
 
     def cost(self, shape: Shape) -> Cost:
         """Return what the block costs on an input of this shape, which it must fit."""
-        height, width, filters = _fitting(self, shape)
-        synapses_per_filter = self.kernel_size**2 * shape[-1]
-        return Cost(
-            parameters=(synapses_per_filter + 1) * filters,
-            flops=height * width * filters * (2 * synapses_per_filter + 1),
-        )
+        output = _fitting(self, shape)
+        count = separable_cost if self.separable else conv_cost
+        total = count(shape[-1], output, self.kernel_size, bias=not self.normalise)
+        total += norm_cost(output) if self.normalise else Cost()
+        return total + (skip_cost(shape, output) if self.residual else Cost())
 
-    def layers(self, name: str) -> list[keras.Layer]:
-        """Return new Keras layers, named after `name`."""
+    def layers(self, name: str, shape: Shape) -> list[keras.Layer]:
+        """Return new Keras layers for an input of this shape, named after `name`, without the skip."""
         from keras import layers
 
-        conv = layers.Conv2D(
-            self.filters, self.kernel_size, activation=self.activation, padding=self.padding, name=name
+        kind = layers.SeparableConv2D if self.separable else layers.Conv2D
+        conv = kind(
+            self.filters,
+            self.kernel_size,
+            activation=None if self.normalise else self.activation,
+            padding=self.padding,
+            use_bias=not self.normalise,
+            name=name,
         )
-        return [conv, *_dropout_layers(self.dropout, name)]
+        norm = norm_layers(self.activation, name) if self.normalise else []
+        return [conv, *norm, *dropout_layers(self.dropout, name)]
 
     def __str__(self) -> str:
         text = f"conv #{self.filters} kernelsize={self.kernel_size} activation={self.activation}"
-        return text + _non_default(self, "padding", "dropout")
+        return text + _non_default(self, "padding", "dropout", "normalise", "separable", "residual")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +133,9 @@ class MaxPool:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_at_least_one("MaxPool", pool_size=self.pool_size)
-        _check_choices("MaxPool", padding=self.padding)
-        _check_dropout("MaxPool", self.dropout)
+        check_at_least_one("MaxPool", pool_size=self.pool_size)
+        check_choices("MaxPool", padding=self.padding)
+        check_dropout("MaxPool", self.dropout)
 
     def output_shape(self, shape: Shape) -> Shape | None:
         """Return the shape after this block, or None where a `valid` window does not fit."""
@@ -117,33 +147,62 @@ class MaxPool:
 
     def cost(self, shape: Shape) -> Cost:
         """Return what the block costs on an input of this shape, which it must fit."""
-        return Cost(flops=math.prod(_fitting(self, shape)) * self.pool_size**2)
+        return pool_cost(_fitting(self, shape), self.pool_size)
 
-    def layers(self, name: str) -> list[keras.Layer]:
+    def layers(self, name: str, shape: Shape) -> list[keras.Layer]:
         """Return new Keras layers, named after `name`."""
         from keras import layers
 
         pool = layers.MaxPooling2D(self.pool_size, padding=self.padding, name=name)
-        return [pool, *_dropout_layers(self.dropout, name)]
+        return [pool, *dropout_layers(self.dropout, name)]
 
     def __str__(self) -> str:
         return f"pool poolsize={self.pool_size}" + _non_default(self, "padding", "dropout")
 
 
 @dataclass(frozen=True, slots=True)
+class GlobalPool:
+    """The mean over all places of each channel, in place of a vector of all places and channels."""
+
+    kind: ClassVar[str] = "globalpool"
+
+    def output_shape(self, shape: Shape) -> Shape | None:
+        """Return the shape after this block, which fits every image."""
+        return shape[-1:]
+
+    def cost(self, shape: Shape) -> Cost:
+        """Return what the block costs on an input of this shape."""
+        return Cost(flops=math.prod(shape))
+
+    def layers(self, name: str, shape: Shape) -> list[keras.Layer]:
+        """Return one new Keras layer."""
+        from keras import layers
+
+        return [layers.GlobalAveragePooling2D(name=name)]
+
+    def __str__(self) -> str:
+        return "globalpool"
+
+
+@dataclass(frozen=True, slots=True)
 class Dense:
-    """A fully connected layer, then its activation and dropout."""
+    """A fully connected layer, then its activation and dropout.
+
+    With `normalise` there is batch normalisation between it and the activation, and no bias.
+    """
 
     kind: ClassVar[str] = "dense"
 
     units: int
     activation: Activation
     dropout: float = 0.0
+    normalise: bool = False
 
     def __post_init__(self) -> None:
-        _check_at_least_one("Dense", units=self.units)
-        _check_choices("Dense", activation=self.activation)
-        _check_dropout("Dense", self.dropout)
+        check_at_least_one("Dense", units=self.units)
+        check_choices("Dense", activation=self.activation)
+        check_dropout("Dense", self.dropout)
+        check_flags("Dense", normalise=self.normalise)
 
     def output_shape(self, shape: Shape) -> Shape | None:
         """Return the shape after this block; a dense layer fits every vector."""
@@ -151,36 +210,31 @@ class Dense:
 
     def cost(self, shape: Shape) -> Cost:
         """Return what the block costs on a vector of this shape."""
-        return dense_cost(shape[0], self.units)
+        total = dense_cost(shape[0], self.units, bias=not self.normalise)
+        return total + (norm_cost((self.units,)) if self.normalise else Cost())
 
-    def layers(self, name: str) -> list[keras.Layer]:
+    def layers(self, name: str, shape: Shape) -> list[keras.Layer]:
         """Return new Keras layers, named after `name`."""
         from keras import layers
 
-        dense = layers.Dense(self.units, activation=self.activation, name=name)
-        return [dense, *_dropout_layers(self.dropout, name)]
+        activation = None if self.normalise else self.activation
+        dense = layers.Dense(self.units, activation=activation, use_bias=not self.normalise, name=name)
+        norm = norm_layers(self.activation, name) if self.normalise else []
+        return [dense, *norm, *dropout_layers(self.dropout, name)]
 
     def __str__(self) -> str:
-        return f"dense #{self.units} dropout={self.dropout} activation={self.activation}"
+        text = f"dense #{self.units} dropout={self.dropout} activation={self.activation}"
+        return text + _non_default(self, "normalise")
 
 
-ConvBlock = Conv | MaxPool
-Block = Conv | MaxPool | Dense
-BLOCK_KINDS: dict[str, type[Block]] = {"conv": Conv, "pool": MaxPool, "dense": Dense}
+ConvBlock = Conv | MaxPool | Inception
+Block = Conv | MaxPool | Inception | GlobalPool | Dense
+BLOCK_KINDS: dict[str, type[Block]] = {
+    block.kind: block for block in (Conv, MaxPool, Dense, Inception, GlobalPool)
+}
 
 
-def dense_cost(features: int, units: int) -> Cost:
-    """Return the cost of a fully connected layer with biases."""
-    return Cost(parameters=(features + 1) * units, flops=(2 * features + 1) * units)
-
-
-def _dropout_layers(rate: float, name: str) -> list[keras.Layer]:
-    from keras import layers
-
-    return [layers.Dropout(rate, name=f"{name}_dropout")] if rate > 0 else []
-
-
-def _fitting(block: Block, shape: Shape) -> Shape:
+def _fitting(block: Conv | MaxPool, shape: Shape) -> Shape:
     output = block.output_shape(shape)
     if output is None:
         raise InputError(
@@ -193,36 +247,8 @@ def _fitting(block: Block, shape: Shape) -> Shape:
 
 
 def _non_default(block: Block, *names: str) -> str:
+    """Return what is not at its default as text: a flag as a word, anything else as `name=value`."""
     defaults = {name: field.default for name, field in type(block).__dataclass_fields__.items()}
     values = {name: getattr(block, name) for name in names}
-    return "".join(f" {name}={value}" for name, value in values.items() if value != defaults[name])
-
-
-def _check_at_least_one(block: str, **sizes: int) -> None:
-    for name, size in sizes.items():
-        if type(size) is not int or size < 1:  # True is an int
-            raise InputError(
-                f"{block} needs a positive whole `{name}`.",
-                expected=f"{name} >= 1",
-                received=f"{name}={size!r}",
-            )
-
-
-def _check_choices(block: str, **choices: str) -> None:
-    known = {"activation": get_args(Activation), "padding": get_args(Padding)}
-    for name, value in choices.items():
-        if value not in known[name]:
-            raise InputError(
-                f"{block} does not know this `{name}`.",
-                expected=f"one of {', '.join(known[name])}",
-                received=f"{name}={value!r}",
-            )
-
-
-def _check_dropout(block: str, rate: float) -> None:
-    if not (isinstance(rate, int | float) and 0 <= rate < 1):
-        raise InputError(
-            f"The `dropout` of {block} is the share of values set to zero.",
-            expected="0 <= dropout < 1",
-            received=f"dropout={rate!r}",
-        )
+    changed = {name: value for name, value in values.items() if value != defaults[name]}
+    return "".join(f" {name}" if value is True else f" {name}={value}" for name, value in changed.items())

@@ -18,17 +18,21 @@ def image_shape(input_shape: Shape) -> Shape:
 
 def trace_shapes(genome: Genome, input_shape: Shape) -> Iterator[tuple[Block, Shape]]:
     """Yield every block with the shape of its input. The blocks must fit (see `repair`)."""
-    if genome.conv and len(input_shape) < 2:
+    if (genome.conv or genome.head) and len(input_shape) < 2:
         raise InputError(
             "Convolutions need images.",
             expected="input_shape (height, width) or (height, width, channels)",
-            received=f"input_shape={input_shape}, genome with {len(genome.conv)} convolutional blocks",
+            received=f"input_shape={input_shape}, genome with "
+            f"{len(genome.conv) + len(genome.head)} convolutional blocks",
             way_out="Use the dense part alone for tables.",
         )
     shape = image_shape(input_shape)
     for block in genome.conv:
         yield block, shape
         shape = block.output_shape(shape) or shape
+    for head in genome.head:
+        yield head, shape
+        shape = head.output_shape(shape) or shape
     shape = (math.prod(shape),)
     for unit in genome.dense:
         yield unit, shape
@@ -61,6 +65,15 @@ def trace_costs(genome: Genome, input_shape: Shape, outputs: int) -> Iterator[La
         features = math.prod(output_shape)
         yield Layer(block, output_shape, cost)
     yield Layer(None, (outputs,), dense_cost(features, outputs))
+
+
+def num_activations(genome: Genome, input_shape: Shape, outputs: int) -> int:
+    """Return how many numbers all layers together put out for one example; time goes with them.
+
+    >>> num_activations(Genome.parse("dense #10 activation=relu"), (4,), outputs=3)
+    13
+    """
+    return sum(math.prod(layer.output_shape) for layer in trace_costs(genome, input_shape, outputs))
 
 
 def genome_cost(genome: Genome, input_shape: Shape, outputs: int) -> Cost:

@@ -1,4 +1,4 @@
-"""A genome: the pair (convolutional part, dense part) of blocks that describes one network."""
+"""A genome: the parts of blocks (convolutional, dense, and what joins them) that describe one network."""
 
 from __future__ import annotations
 
@@ -9,19 +9,29 @@ from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from typing import Any
 
-from gakeras.encoding.blocks import BLOCK_KINDS, Block, Conv, ConvBlock, Dense, MaxPool
+from gakeras.encoding.blocks import BLOCK_KINDS, Block, Conv, ConvBlock, Dense, GlobalPool, Inception, MaxPool
+from gakeras.encoding.learning import Learning
 from gakeras.errors import InputError
 
 GENOME_VERSION = 1
-PARTS: dict[str, tuple[type[Block], ...]] = {"conv": (Conv, MaxPool), "dense": (Dense,)}
+PARTS: dict[str, tuple[type[Block | Learning], ...]] = {
+    "conv": (Conv, MaxPool, Inception),
+    "head": (GlobalPool,),
+    "dense": (Dense,),
+    "learning": (Learning,),
+}
 """The parts of a genome, in the order data flows through them, and the blocks each may hold."""
+
+_KINDS: dict[str, type[Block | Learning]] = {**BLOCK_KINDS, Learning.kind: Learning}
 
 
 @dataclass(frozen=True)
 class Genome:
     """An architecture as two lists of blocks, I = (I1, I2) of Vidnerova and Neruda (2018, section 3.1).
 
-    The output layer is not part of it: it follows from the task. Tables use the dense
+    Between the two an image becomes a vector: of all its values, or, with a `head`, by the one
+    block there. `learning` says how the network is trained, where that is not left to the
+    run. The output layer is not part of it: it follows from the task. Tables use the dense
     part alone. A genome is a value: equal architectures are equal, hash alike and have
     the same `digest` on every machine, and `Genome.from_json(genome.to_json()) == genome`.
 
@@ -40,6 +50,8 @@ class Genome:
 
     conv: tuple[ConvBlock, ...] = ()
     dense: tuple[Dense, ...] = ()
+    head: tuple[GlobalPool, ...] = ()
+    learning: tuple[Learning, ...] = ()
 
     def __post_init__(self) -> None:
         for part, allowed in PARTS.items():
@@ -50,11 +62,18 @@ class Genome:
                         expected=" or ".join(kind.__name__ for kind in allowed),
                         received=repr(block),
                     )
+        for part in ("head", "learning"):
+            if len(getattr(self, part)) > 1:
+                raise InputError(
+                    "An image becomes a vector once, and a network is trained in one way.",
+                    expected=f"at most one block in the {part} part of a genome",
+                    received=f"{len(getattr(self, part))} blocks",
+                )
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """All blocks in the order in which data flows through them."""
-        return (*self.conv, *self.dense)
+        """All blocks of the architecture in the order in which data flows through them."""
+        return (*self.conv, *self.head, *self.dense)
 
     @cached_property
     def digest(self) -> str:
@@ -92,54 +111,64 @@ class Genome:
     @classmethod
     def parse(cls, text: str) -> Genome:
         """Return the genome written as the paper prints networks, one block a line; the inverse of `str`."""
-        parts: dict[str, list[Block]] = {part: [] for part in PARTS}
+        parts: dict[str, list[Block | Learning]] = {part: [] for part in PARTS}
         for line in filter(None, map(str.strip, text.splitlines())):
             block = _parse_block(line)
-            part = "dense" if isinstance(block, Dense) else "conv"
-            if part == "conv" and parts["dense"]:
+            part = next(part for part, allowed in PARTS.items() if isinstance(block, allowed))
+            later = list(PARTS)[list(PARTS).index(part) + 1 :]
+            if any(parts[name] for name in later):
                 raise InputError(
-                    "Convolutions and pools come before dense layers.",
-                    expected="no conv or pool line after the first dense line",
+                    "Convolutions and pools come before dense layers, and a global pool between them.",
+                    expected=f"no {block.kind} line after the first line of {' or '.join(later)}",
                     received=line,
                 )
             parts[part].append(block)
         return cls(**{part: tuple(blocks) for part, blocks in parts.items()})  # type: ignore[arg-type]
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self.blocks))
+        return "\n".join(map(str, (*self.blocks, *self.learning)))
 
     def _parts_to_json(self) -> dict[str, Any]:
         parts = {part: [_block_to_json(block) for block in getattr(self, part)] for part in PARTS}
         return {part: blocks for part, blocks in parts.items() if blocks}
 
 
-def _block_to_json(block: Block) -> dict[str, Any]:
+def _block_to_json(block: Block | Learning) -> dict[str, Any]:
     values = {field.name: (getattr(block, field.name), field.default) for field in fields(block)}
     written = {name: value for name, (value, default) in values.items() if value != default}
-    return {"kind": block.kind} | written
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in written.items()}
+    return {"kind": block.kind} | plain
 
 
-def _block_from_json(data: Mapping[str, Any]) -> Block:
+def _block_from_json(data: Mapping[str, Any]) -> Block | Learning:
     values = dict(data)
     return _make_block(values.pop("kind", None), values, received=data)
 
 
-_FIELD_NAMES = {"kernelsize": "kernel_size", "poolsize": "pool_size", "leakyRelu": "leaky_relu"}
-_SIZE_FIELDS = {"conv": "filters", "dense": "units"}
+_FIELD_NAMES = {
+    "kernelsize": "kernel_size",
+    "poolsize": "pool_size",
+    "leakyRelu": "leaky_relu",
+    "learningrate": "learning_rate",
+    "batchsize": "batch_size",
+}
+_SIZE_FIELDS = {"conv": "filters", "dense": "units", "inception": "filters"}
 
 
-def _parse_block(line: str) -> Block:
+def _parse_block(line: str) -> Block | Learning:
     kind, *words = line.split()
     values: dict[str, Any] = {}
     for word in words:
-        name, _, value = word.partition("=")
+        name, equals, value = word.partition("=")
         if word.startswith("#"):
-            name, value = _SIZE_FIELDS.get(kind, "size"), word[1:]
-        values[_FIELD_NAMES.get(name, name)] = _parse_value(value)
+            name, equals, value = _SIZE_FIELDS.get(kind, "size"), "#", word[1:]
+        values[_FIELD_NAMES.get(name, name)] = _parse_value(value) if equals else True
     return _make_block(kind, values, received=line)
 
 
-def _parse_value(text: str) -> int | float | str:
+def _parse_value(text: str) -> Any:
+    if "," in text:
+        return tuple(map(_parse_value, text.split(",")))
     for number in (int, float):
         try:
             return number(text)
@@ -148,11 +177,11 @@ def _parse_value(text: str) -> int | float | str:
     return _FIELD_NAMES.get(text, text)
 
 
-def _make_block(kind: object, values: dict[str, Any], *, received: object) -> Block:
-    block = BLOCK_KINDS.get(str(kind))
+def _make_block(kind: object, values: dict[str, Any], *, received: object) -> Block | Learning:
+    block = _KINDS.get(str(kind))
     if block is None:
         raise InputError(
-            "A block has a kind.", expected=f"one of {', '.join(BLOCK_KINDS)}", received=str(received)
+            "A block has a kind.", expected=f"one of {', '.join(_KINDS)}", received=str(received)
         )
     known = [field.name for field in fields(block)]
     required = [field.name for field in fields(block) if field.default is MISSING]
@@ -162,4 +191,7 @@ def _make_block(kind: object, values: dict[str, Any], *, received: object) -> Bl
             expected=f"{', '.join(required)}, and perhaps {', '.join(sorted(set(known) - set(required)))}",
             received=str(received),
         )
+    branches = values.get("branches")
+    if branches is not None:  # JSON has lists, and a text with one branch no comma
+        values["branches"] = tuple(branches) if isinstance(branches, list | tuple) else (branches,)
     return block(**values)

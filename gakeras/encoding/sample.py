@@ -1,43 +1,76 @@
-"""Random blocks and genomes, drawn evenly from a search space."""
+"""Random blocks and genomes, drawn from a search space: evenly, but for what it names a share of."""
 
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
-from gakeras.encoding.blocks import Block, Conv, Dense, MaxPool, Shape
+from gakeras.encoding.blocks import Block, Conv, Dense, GlobalPool, Inception, MaxPool, Shape
 from gakeras.encoding.genome import Genome
+from gakeras.encoding.inception import ordered_branches
 from gakeras.encoding.repair import repair
 from gakeras.encoding.space import RateRange, SearchSpace
 
 
 def random_block(part: str, space: SearchSpace, rng: random.Random) -> Block:
-    """Draw a block for a part; in the convolutional one it is a pool with probability `space.pool_share`."""
+    """Draw a block for a part; in the convolutional one it is a pool or an Inception module by their shares.
+
+    What a space excludes draws nothing, so that streams of random numbers outlast new settings.
+    """
     if part == "dense":
         return Dense(
             units=rng.randint(*space.dense_units),
             activation=rng.choice(space.dense_activations),
             dropout=_random_rate(space.dense_dropout, rng),
+            normalise=_happens(space.dense_normalise, rng),
         )
-    if rng.random() < space.pool_share:
+    kind = rng.random()
+    if kind < space.pool_share:
         return MaxPool(pool_size=rng.choice(space.pool_sizes), padding=rng.choice(space.pool_paddings))
-    return Conv(
+    if kind < space.pool_share + space.inception_share:
+        return _random_inception(space, rng)
+    conv = Conv(
         filters=rng.randint(*space.conv_filters),
         kernel_size=rng.randint(*space.kernel_size),
         activation=rng.choice(space.conv_activations),
         padding=rng.choice(space.conv_paddings),
         dropout=_random_rate(space.conv_dropout, rng),
+        normalise=_happens(space.conv_normalise, rng),
+        separable=_happens(space.conv_separable, rng),
+    )
+    return replace(conv, residual=conv.padding == "same" and _happens(space.conv_residual, rng))
+
+
+def _random_inception(space: SearchSpace, rng: random.Random) -> Inception:
+    choices = space.inception_branches
+    branches = rng.sample(choices, rng.randint(min(2, len(choices)), len(choices)))
+    is_projected = _happens(space.inception_projected, rng)
+    return Inception(
+        filters=rng.randint(*space.inception_filters),
+        activation=rng.choice(space.conv_activations),
+        branches=ordered_branches(branches),
+        normalise=_happens(space.inception_normalise, rng),
+        projection=rng.randint(*space.inception_projection) if is_projected else 0,
+        residual=_happens(space.inception_residual, rng),
+        dropout=_random_rate(space.conv_dropout, rng),
     )
 
 
 def random_genome(space: SearchSpace, input_shape: Shape, rng: random.Random) -> Genome:
-    """Draw a genome: the number of blocks of each part evenly from 1 to its cap, each block, then repair."""
+    """Draw a genome: evenly how many blocks each part has, 1 to its cap, then each of them, then repair."""
     parts = {"conv": space.max_conv_layers if len(input_shape) > 1 else 0, "dense": space.max_dense_layers}
     blocks = {
         part: tuple(random_block(part, space, rng) for _ in range(rng.randint(1, cap) if cap else 0))
         for part, cap in parts.items()
     }
-    return repair(Genome(**blocks), space, input_shape)  # type: ignore[arg-type]
+    head = (GlobalPool(),) if _happens(space.global_pool, rng) else ()
+    learning = space.learning.sample(rng, images=len(input_shape) > 1)
+    return repair(Genome(**blocks, head=head, learning=(learning,)), space, input_shape)  # type: ignore[arg-type]
 
 
 def _random_rate(bounds: RateRange, rng: random.Random) -> float:
     return round(rng.uniform(*bounds), 2)
+
+
+def _happens(share: float, rng: random.Random) -> bool:
+    return share == 1 or (share > 0 and rng.random() < share)

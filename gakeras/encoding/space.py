@@ -8,12 +8,25 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from gakeras.encoding.blocks import Activation, Block, Conv, Dense, MaxPool, Padding, Shape
+from gakeras.encoding.blocks import (
+    Activation,
+    Block,
+    Conv,
+    Dense,
+    GlobalPool,
+    Inception,
+    MaxPool,
+    Padding,
+    Shape,
+)
 from gakeras.encoding.genome import Genome
+from gakeras.encoding.inception import Branch, ordered_branches
+from gakeras.encoding.learning import Learning, LearningSpace
 from gakeras.errors import InputError
 
 PositiveInt = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 IntRange = tuple[PositiveInt, PositiveInt]
 RateRange = tuple[Rate, Rate]
 Number = TypeVar("Number", int, float)
@@ -34,15 +47,24 @@ class SearchSpace:
     """Ranges (smallest, largest; both included) and choices of every field of every block.
 
     Sizes and activations are those of the experiments of Vidnerova and Neruda (2018) and
-    their published code, with leaky_relu added. Beyond them, this default also varies
-    dropout after convolutions and the padding, and draws no sigmoid in convolutions,
-    where it hardly ever learns in the few epochs of an evaluation. `SearchSpace.paper()`
-    is the paper's own.
+    their published code, with leaky_relu added. Beyond them, the plain space, `SearchSpace()`, also
+    varies dropout after convolutions and the padding, and draws no sigmoid in convolutions, where
+    it hardly ever learns in the few epochs of an evaluation. `SearchSpace.paper()` is the
+    paper's own. `SearchSpace.wide()`, which a search has by default, adds what later networks are
+    made of.
+
+    A share is the probability with which a random genome has something; where it is 0 no
+    genome has it, where it is 1 every one. Of the blocks of the convolutional part `pool_share` are
+    pools and `inception_share` Inception modules; the rest are convolutions. The activations and
+    the dropout of Inception modules are those of convolutions.
+
+    >>> SearchSpace.wide(inception_share=0.5).conv_activations
+    ('relu', 'leaky_relu', 'elu')
     """
 
     max_conv_layers: Annotated[int, Field(ge=0)] = 6
     max_dense_layers: PositiveInt = 3
-    pool_share: Annotated[float, Field(ge=0, le=1)] = 0.3
+    pool_share: Share = 0.3
     conv_filters: IntRange = (10, 50)
     kernel_size: IntRange = (2, 5)
     conv_activations: tuple[Activation, ...] = ("relu", "leaky_relu", "tanh", "linear")
@@ -53,6 +75,43 @@ class SearchSpace:
     dense_units: IntRange = (10, 300)
     dense_dropout: RateRange = (0.0, 0.4)
     dense_activations: tuple[Activation, ...] = _PAPER_ACTIVATIONS
+    conv_normalise: Share = 0.0
+    conv_separable: Share = 0.0
+    conv_residual: Share = 0.0
+    """Of the convolutions with `same` padding; others have no skip."""
+    dense_normalise: Share = 0.0
+    inception_share: Share = 0.0
+    inception_filters: IntRange = (4, 16)
+    inception_branches: tuple[Branch, ...] = (1, 3, 5, "pool")
+    """A module has one of them or more."""
+    inception_normalise: Share = 0.0
+    inception_projected: Share = 0.0
+    inception_projection: IntRange = (10, 50)
+    inception_residual: Share = 0.0
+    global_pool: Share = 0.0
+    learning: LearningSpace = LearningSpace()
+
+    @classmethod
+    def wide(cls, **changes: Any) -> Self:
+        """Return the space of a search by default.
+
+        To the plain space it adds batch normalisation, separable convolutions, skips, Inception
+        modules and, rarely, global pooling, which needs long training. Activations of
+        convolutions do not saturate, but for the negative side of elu.
+        """
+        fixed: dict[str, Any] = {
+            "conv_activations": ("relu", "leaky_relu", "elu"),
+            "conv_normalise": 0.3,
+            "conv_separable": 0.1,
+            "conv_residual": 0.2,
+            "dense_normalise": 0.1,
+            "inception_share": 0.1,
+            "inception_normalise": 0.3,
+            "inception_projected": 0.5,
+            "inception_residual": 0.3,
+            "global_pool": 0.05,
+        }
+        return cls(**(fixed | changes))
 
     @classmethod
     def paper(cls, **changes: Any) -> Self:
@@ -67,13 +126,23 @@ class SearchSpace:
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for name in ("conv_filters", "kernel_size", "conv_dropout", "dense_units", "dense_dropout"):
+        for name in _RANGES:
             smallest, largest = getattr(self, name)
             if smallest > largest:
                 raise ValueError(f"{name}: the smallest value comes first, received ({smallest}, {largest})")
-        for name in ("conv_activations", "conv_paddings", "pool_sizes", "pool_paddings", "dense_activations"):
+        for name in _CHOICES:
             if not getattr(self, name):
                 raise ValueError(f"{name}: needs at least one choice")
+        if self.inception_branches != ordered_branches(self.inception_branches):
+            raise ValueError(
+                "inception_branches: window sizes in ascending order, then perhaps 'pool', received "
+                f"{self.inception_branches}"
+            )
+        if self.pool_share + self.inception_share > 1:
+            raise ValueError(
+                f"pool_share and inception_share: at most 1 together, received {self.pool_share} and "
+                f"{self.inception_share}"
+            )
         return self
 
     def check_input(self, input_shape: Shape) -> None:
@@ -101,14 +170,38 @@ class SearchSpace:
         """Return the nearest block of this space: numbers clipped, choices kept or the first one."""
         match block:
             case Conv():
+                padding = _among(block.padding, self.conv_paddings)
                 return replace(
                     block,
                     filters=_into(block.filters, self.conv_filters),
                     kernel_size=_into(block.kernel_size, self.kernel_size),
                     activation=_among(block.activation, self.conv_activations),
-                    padding=_among(block.padding, self.conv_paddings),
+                    padding=padding,
+                    dropout=_into(block.dropout, self.conv_dropout),
+                    normalise=_allowed(block.normalise, self.conv_normalise),
+                    separable=_allowed(block.separable, self.conv_separable),
+                    residual=padding == "same" and _allowed(block.residual, self.conv_residual),
+                )
+            case Inception() if not self.inception_share:
+                windows = [window for window in block.branches if window != "pool"]
+                conv = Conv(block.channels, max(windows, default=1), block.activation, dropout=block.dropout)
+                return self.clip(conv)
+            case Inception():
+                branches = tuple(window for window in self.inception_branches if window in block.branches)
+                is_projected = _allowed(block.projection > 0, self.inception_projected)
+                projection = _into(block.projection, self.inception_projection) if is_projected else 0
+                return replace(
+                    block,
+                    filters=_into(block.filters, self.inception_filters),
+                    activation=_among(block.activation, self.conv_activations),
+                    branches=branches or self.inception_branches[:1],
+                    normalise=_allowed(block.normalise, self.inception_normalise),
+                    projection=projection,
+                    residual=_allowed(block.residual, self.inception_residual),
                     dropout=_into(block.dropout, self.conv_dropout),
                 )
+            case GlobalPool():
+                return block
             case MaxPool():
                 return replace(
                     block,
@@ -122,12 +215,46 @@ class SearchSpace:
                     units=_into(block.units, self.dense_units),
                     activation=_among(block.activation, self.dense_activations),
                     dropout=_into(block.dropout, self.dense_dropout),
+                    normalise=_allowed(block.normalise, self.dense_normalise),
                 )
+
+    def fit_head(self, genome: Genome) -> tuple[GlobalPool, ...]:
+        """Return the head that a genome has in this space; without convolutions there is none."""
+        is_pooled = bool(genome.conv) and _allowed(bool(genome.head), self.global_pool)
+        return (GlobalPool(),) if is_pooled else ()
+
+    def fit_learning(self, genome: Genome, *, images: bool) -> tuple[Learning, ...]:
+        """Return the genes of learning that a genome has in this space."""
+        fitting = self.learning.clip((*genome.learning, Learning())[0], images=images)
+        return (fitting,) if fitting.genes else ()
 
     def __contains__(self, genome: Genome) -> bool:
         """Tell whether every block lies in its ranges and every part within its cap."""
         fits = len(genome.conv) <= self.max_conv_layers and len(genome.dense) <= self.max_dense_layers
+        fits = fits and genome.head == self.fit_head(genome)
+        fits = fits and genome.learning in [
+            self.fit_learning(genome, images=is_so) for is_so in (True, False)
+        ]
         return fits and all(self.clip(block) == block for block in genome.blocks)
+
+
+_RANGES = (
+    "conv_filters",
+    "kernel_size",
+    "conv_dropout",
+    "dense_units",
+    "dense_dropout",
+    "inception_filters",
+    "inception_projection",
+)
+_CHOICES = (
+    "conv_activations",
+    "conv_paddings",
+    "pool_sizes",
+    "pool_paddings",
+    "dense_activations",
+    "inception_branches",
+)
 
 
 def _into(value: Number, bounds: tuple[Number, Number]) -> Number:
@@ -136,3 +263,7 @@ def _into(value: Number, bounds: tuple[Number, Number]) -> Number:
 
 def _among(value: Choice, choices: tuple[Choice, ...]) -> Choice:
     return value if value in choices else choices[0]
+
+
+def _allowed(flag: bool, share: float) -> bool:
+    return share == 1 or (flag and share > 0)

@@ -8,18 +8,16 @@ counts before it is on disk. It knows neither Keras nor files nor where evaluati
 from __future__ import annotations
 
 import math
-import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from gakeras.errors import RunError
-from gakeras.evolution.durations import Duration
+from gakeras.evolution.budget import Budget
 from gakeras.evolution.individual import Fitness, Individual
+from gakeras.evolution.ladder import Ladder, Step
 from gakeras.evolution.proposal import Propose
 from gakeras.evolution.schedule import LongestFirst
-from gakeras.evolution.state import Abandoned, Event, Finished, Proposal, SearchState
+from gakeras.evolution.state import Abandoned, Event, Finished, Measured, Proposal, SearchState
 from gakeras.jobs import JobResult
 
 Assess = Callable[[JobResult], Fitness | None]
@@ -32,9 +30,6 @@ Replace = Callable[[SearchState, Sequence[Individual]], tuple[Individual, ...]]
 MAX_PROPOSALS = 256
 """So many proposals go to disk and to the workers before more are made, lest thousands of workers wait."""
 
-POLL_SECONDS = 1.0
-"""How long a loop waits for results before it looks again whether it may go on."""
-
 
 class Workers(Protocol):
     """Whoever evaluates: a number of slots, a way in and a way out."""
@@ -43,80 +38,11 @@ class Workers(Protocol):
     def slots(self) -> int:
         """How many evaluations may be under way now; it can change as workers come and go."""
 
-    def submit(self, proposal: Proposal) -> None:
-        """Start the evaluation of a proposal."""
+    def submit(self, step: Step) -> None:
+        """Start a step of the evaluation of a proposal."""
 
     def collect(self, timeout: float | None) -> list[Finished]:
-        """Wait `timeout` seconds at the most for an evaluation to end; return all that have, perhaps none."""
-
-
-class Session(Protocol):
-    """The stretch of a search that one process does."""
-
-    def seconds_left(self) -> float | None:
-        """Return the seconds until the process has to stop, at least 0; None for no limit."""
-
-    def is_closing(self, durations: Sequence[Duration]) -> bool:
-        """Tell whether it is too late to start an evaluation, judged by those that were seen."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """When a search ends. `deadline` is a reading of `clock`, by default of `time.monotonic`.
-
-    `session` is asked as well: where this process has to end before the search does, it says
-    how many seconds are left, and whether it is too late to start anything.
-    """
-
-    max_evaluations: int | None = None
-    deadline: float | None = None
-    max_turned_away: int = 200
-    max_first_failures: int = 8
-    clock: Callable[[], float] = time.monotonic
-    session: Session | None = None
-
-    def seconds_left(self) -> float | None:
-        """Return the seconds until whatever still runs is given up, at least 0; None for no limit."""
-        left = [] if self.deadline is None else [max(0.0, self.deadline - self.clock())]
-        session = None if self.session is None else self.session.seconds_left()
-        return min([*left, *([] if session is None else [session])], default=None)
-
-    def remaining(self, state: SearchState) -> int | None:
-        """Return how many evaluations may still be started; None for no limit on their number."""
-        if self.max_evaluations is None:
-            return None
-        return max(0, self.max_evaluations - state.num_evaluated - len(state.in_flight))
-
-    def allows(self, state: SearchState) -> bool:
-        """Tell whether another proposal may be made."""
-        return (
-            self.stop_reason(state) is None
-            and self.remaining(state) != 0
-            and state.turned_away < self.max_turned_away
-            and self.may_start(state)
-        )
-
-    def may_start(self, state: SearchState) -> bool:
-        """Tell whether another evaluation may begin."""
-        return self.session is None or not self.session.is_closing(state.durations)
-
-    def stop_reason(self, state: SearchState) -> str | None:
-        """Return why the search is over, or None."""
-        if self.deadline is not None and self.clock() >= self.deadline:
-            return "the time is used up"
-        if self.max_evaluations is not None and state.num_evaluated >= self.max_evaluations:
-            return "the evaluations are used up"
-        if state.turned_away >= self.max_turned_away and not state.in_flight:
-            return f"the last {state.turned_away} proposals were all known or oversized: nothing new is found"
-        return None
-
-    def check_first_failures(self, state: SearchState) -> None:
-        """Raise `RunError` where nothing has ever worked."""
-        if state.num_evaluated == state.num_failed >= self.max_first_failures:
-            raise RunError(
-                f"The first {state.num_failed} evaluations all failed, so the search stops. "
-                f"The last one: {state.last_failure}"
-            )
+        """Wait `timeout` seconds at the most for a step to end; return all that have, perhaps none."""
 
 
 def steady_state(
@@ -128,6 +54,7 @@ def steady_state(
     workers: Workers,
     budget: Budget,
     schedule: LongestFirst | None = None,
+    ladder: Ladder | None = None,
 ) -> Iterator[list[Event]]:
     """Asynchronous evolution, Algorithm 1 of Vidnerova and Neruda (2018).
 
@@ -140,25 +67,30 @@ def steady_state(
 
     `state` is changed in place; evaluations in flight in it, from a run that was stopped,
     are evaluated first. At the deadline whatever still runs is abandoned. With a `schedule`
-    the last evaluations are proposed together, and it says in which order they start.
+    the last evaluations are proposed together, and it says in which order they start. With a
+    `ladder` an evaluation has steps; the next one of it comes before anything new.
     """
-    waiting = list(state.in_flight.values())
+    ladder = ladder or Ladder()
+    waiting = [ladder.next_step(state, proposal) for proposal in state.in_flight.values()]
     while True:
         proposals: list[Event] = []
         while len(proposals) < MAX_PROPOSALS and _has_room(state, workers, budget, schedule):
             proposals.append(_next_proposal(state, propose))
         if proposals:
             yield proposals
-            waiting += _to_evaluate(proposals)
+            waiting += [ladder.next_step(state, proposal) for proposal in _to_evaluate(proposals)]
             if schedule is not None and len(waiting) > _num_free(waiting, state, workers):
                 waiting = schedule.order(state, waiting)
         waiting = _start(waiting, state, workers, budget)
-        patience = 0.0 if _has_room(state, workers, budget, schedule) else _patience(budget)
-        finished = workers.collect(patience) if len(waiting) < len(state.in_flight) else []
+        patience = 0.0 if _has_room(state, workers, budget, schedule) else budget.patience()
+        ended = workers.collect(patience) if len(waiting) < len(state.in_flight) else []
+        finished = ladder.read(state, ended)
         if finished:
             yield list(finished)
         for event in finished:
             absorb(state, event, assess=assess, replace=replace)
+        going_on = [state.in_flight[event.number] for event in finished if isinstance(event, Measured)]
+        waiting = [*(ladder.next_step(state, proposal) for proposal in going_on), *waiting]
         budget.check_first_failures(state)
         if not finished and _is_over(waiting, state, budget):
             yield from _abandoned(state)
@@ -180,16 +112,16 @@ def generational(
     The order in which evaluations end does not matter, so any number of workers gives the
     same individuals. `state` is changed in place and may hold part of a generation.
     """
-    waiting = list(state.in_flight.values())
+    waiting = [Step(proposal) for proposal in state.in_flight.values()]
     while True:
         proposals: list[Event] = []
         while budget.allows(state) and state.num_in_generation < generation_size:
             proposals.append(_next_proposal(state, propose))
         if proposals:
             yield proposals
-            waiting += _to_evaluate(proposals)
+            waiting += map(Step, _to_evaluate(proposals))
         waiting = _start(waiting, state, workers, budget)
-        finished = workers.collect(_patience(budget)) if len(waiting) < len(state.in_flight) else []
+        finished = workers.collect(budget.patience()) if len(waiting) < len(state.in_flight) else []
         if finished:
             yield list(finished)
         for event in finished:
@@ -200,8 +132,11 @@ def generational(
             return
 
 
-def absorb(state: SearchState, event: Finished, *, assess: Assess, replace: Replace) -> None:
+def absorb(state: SearchState, event: Measured | Finished, *, assess: Assess, replace: Replace) -> None:
     """Let one result count, in steady state."""
+    if isinstance(event, Measured):
+        state.add_piece(event)
+        return
     newcomer = _individual(state, event, assess)
     if newcomer is not None:
         state.population = replace(state, [newcomer])
@@ -264,25 +199,20 @@ def _to_evaluate(events: Iterable[Event]) -> list[Proposal]:
     return [event for event in events if isinstance(event, Proposal) and event.verdict is None]
 
 
-def _start(waiting: list[Proposal], state: SearchState, workers: Workers, budget: Budget) -> list[Proposal]:
+def _start(waiting: list[Step], state: SearchState, workers: Workers, budget: Budget) -> list[Step]:
     """Give the free workers the first of those that wait; return the others."""
     num_free = _num_free(waiting, state, workers)
     num_started = min(num_free, len(waiting)) if budget.may_start(state) else 0
-    for proposal in waiting[:num_started]:
-        workers.submit(proposal)
+    for step in waiting[:num_started]:
+        workers.submit(step)
     return waiting[num_started:]
 
 
-def _num_free(waiting: Sequence[Proposal], state: SearchState, workers: Workers) -> int:
+def _num_free(waiting: Sequence[Step], state: SearchState, workers: Workers) -> int:
     return max(0, workers.slots - (len(state.in_flight) - len(waiting)))
 
 
-def _patience(budget: Budget) -> float:
-    left = budget.seconds_left()
-    return POLL_SECONDS if left is None else min(POLL_SECONDS, left)
-
-
-def _is_over(waiting: Sequence[Proposal], state: SearchState, budget: Budget) -> bool:
+def _is_over(waiting: Sequence[Step], state: SearchState, budget: Budget) -> bool:
     """Tell whether the time is up, or nothing runs and nothing more may start."""
     if budget.seconds_left() == 0.0:
         return True

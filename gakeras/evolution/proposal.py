@@ -10,6 +10,7 @@ from deap import base, tools
 
 from gakeras.encoding import Genome, SearchSpace, genome_cost, random_genome
 from gakeras.encoding.blocks import Shape
+from gakeras.evolution.cost_model import Pricing
 from gakeras.evolution.crossover import mate
 from gakeras.evolution.mutation import mutate
 from gakeras.evolution.settings import Caps, Variation
@@ -49,6 +50,7 @@ class Proposer:
     outputs: int
     min_population_size: int
     caps: Caps = field(default_factory=Caps)
+    pricing: Pricing | None = None
 
     def __call__(self, state: SearchState) -> Proposal:
         number = state.num_proposed
@@ -92,4 +94,6 @@ class Proposer:
         if genome.digest in state.known:
             return "duplicate", f"equal to individual {state.known[genome.digest]}"
         objection = self.caps.objection(genome_cost(genome, self.input_shape, self.outputs))
+        if objection is None and self.pricing is not None and self.caps.max_cpu_seconds is not None:
+            objection = self.pricing.objection(genome, state, self.caps.max_cpu_seconds)
         return ("oversized", objection) if objection else (None, None)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from gakeras.encoding import Genome
 from gakeras.evolution.durations import seconds_per_flop
+from gakeras.evolution.ladder import Step
 from gakeras.evolution.state import Proposal, SearchState
 
-Predict = Callable[[SearchState, Sequence[Proposal]], list[float]]
+Predict = Callable[[SearchState, Sequence[Proposal | Step]], list[float]]
 """Predicted times of the evaluations of some proposals, in any unit."""
 
 
@@ -42,8 +43,8 @@ class LongestFirst:
             return False
         return remaining <= min(self.num_last * slots, int(self.max_share * max_evaluations))
 
-    def order(self, state: SearchState, waiting: Sequence[Proposal]) -> list[Proposal]:
-        """Return the waiting proposals in the order in which they are to start."""
+    def order(self, state: SearchState, waiting: Sequence[Step]) -> list[Step]:
+        """Return the waiting steps in the order in which they are to start."""
         if len(waiting) < 2:
             return list(waiting)
         predicted = self.predict(state, waiting)
@@ -54,7 +55,7 @@ class LongestFirst:
 def predict_by_flops(flops_of: Callable[[Genome], int]) -> Predict:
     """Return a prediction of evaluation times: linear in the forward FLOPs, fitted to what was seen."""
 
-    def predict(state: SearchState, proposals: Sequence[Proposal]) -> list[float]:
+    def predict(state: SearchState, proposals: Sequence[Proposal | Step]) -> list[float]:
         slope, intercept = seconds_per_flop(state.durations)
         return [intercept + slope * flops_of(proposal.genome) for proposal in proposals]
 

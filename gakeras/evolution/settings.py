@@ -17,10 +17,17 @@ PositiveInt = Annotated[int, Field(ge=1)]
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Caps:
-    """The largest network that is evaluated at all; None for no limit."""
+    """The largest network that is evaluated at all; None for no limit.
+
+    `max_cpu_seconds` are those predicted for a full evaluation (see `cost_model`); a worker
+    gives up a network whose epochs turn out to take more than `overshoot` times their share.
+    Times are never the same twice, so with this cap two runs of one seed may differ.
+    """
 
     max_parameters: PositiveInt | None = None
     max_flops: PositiveInt | None = None
+    max_cpu_seconds: Annotated[float, Field(gt=0)] | None = None
+    overshoot: Annotated[float, Field(ge=1)] = 2.0
 
     def objection(self, cost: Cost) -> str | None:
         """Return why a network of this cost is too large, or None."""
@@ -37,8 +44,8 @@ class Caps:
 class Variation:
     """Probabilities and widths of crossover, mutation and selection (paper, sections 3.2 and 3.4).
 
-    The probabilities inside each group (`*_layer`; `dense_*`; `pool_*`; `conv_*`) are
-    weights: the group's operator is drawn in proportion to them among those that apply.
+    The probabilities inside each group (`*_layer` and `change_*`; `dense_*`; `pool_*`; `conv_*`;
+    `inception_*`) are weights: the group's operator is drawn in proportion to them among those that apply.
     Widths are standard deviations of Gaussian steps.
     """
 
@@ -62,10 +69,25 @@ class Variation:
     conv_activation: Weight = 1.0
     conv_dropout: Weight = 1.0
     conv_padding: Weight = 0.5
+    conv_normalise: Weight = 0.5
+    conv_separable: Weight = 0.5
+    conv_residual: Weight = 0.5
+    dense_normalise: Weight = 0.5
+    inception_filters: Weight = 1.0
+    inception_activation: Weight = 1.0
+    inception_dropout: Weight = 1.0
+    inception_branches: Weight = 1.0
+    inception_projection: Weight = 0.5
+    inception_normalise: Weight = 0.5
+    inception_residual: Weight = 0.5
+    change_head: Weight = 0.05
+    change_learning: Weight = 0.2
 
     units_width: Width = 30.0
     filters_width: Width = 6.0
     dropout_width: Width = 0.1
+    learning_width: Width = 0.3
+    """Of the learning rate in powers of ten, of shifts and crops in tenths of the image."""
 
     @classmethod
     def paper(cls, **changes: Any) -> Self:
@@ -75,19 +97,10 @@ class Variation:
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        groups = {
-            "mutate_layer, add_layer, del_layer": (self.mutate_layer, self.add_layer, self.del_layer),
-            "dense_*": (self.dense_size, self.dense_dropout, self.dense_activation),
-            "pool_*": (self.pool_size, self.pool_padding),
-            "conv_*": (
-                self.conv_filters,
-                self.conv_kernel_size,
-                self.conv_activation,
-                self.conv_dropout,
-                self.conv_padding,
-            ),
-        }
-        for name, weights in groups.items():
-            if not sum(weights) > 0:
-                raise ValueError(f"{name}: at least one of these probabilities must be above zero")
+        groups = {"mutate_layer, add_layer, del_layer": ["mutate_layer", "add_layer", "del_layer"]}
+        for prefix in ("dense_", "pool_", "conv_", "inception_"):
+            groups[f"{prefix}*"] = [name for name in self.__dataclass_fields__ if name.startswith(prefix)]
+        for group, names in groups.items():
+            if not sum(getattr(self, name) for name in names) > 0:
+                raise ValueError(f"{group}: at least one of these probabilities must be above zero")
         return self

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from gakeras.encoding import Genome
 from gakeras.evolution.durations import Duration
 from gakeras.evolution.individual import Individual
+from gakeras.evolution.pieces import Timing, last_epoch, merge, timing_of
 from gakeras.jobs import JobResult, Status
+
+Stage = Literal["search", "folds", "final"]
+"""What a piece of an evaluation is for: the search itself, a finalist's other folds, or its final length."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +39,23 @@ class Finished:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """A piece of an evaluation: one that goes on (`search`), or one fold of a finalist (see `finals`)."""
+
+    number: int
+    result: JobResult
+    stage: Stage = "search"
+    fold: int = 0
+
+
+@dataclass(frozen=True)
 class Abandoned:
     """A proposal that was still being evaluated when the run stopped; resuming evaluates it again."""
 
     number: int
 
 
-Event = Proposal | Finished | Abandoned
+Event = Proposal | Measured | Finished | Abandoned
 
 
 @dataclass
@@ -52,6 +67,12 @@ class SearchState:
     about the machine than about the genome. `newcomers` are the offspring of a generation
     that is not complete yet. `turned_away` counts the proposals in a row that were not
     evaluated. `durations` says how long the evaluations that succeeded took.
+
+    `pieces` are the results so far of evaluations in steps that go on. `rungs` maps a number
+    of epochs to every validation loss of the first fold that evaluations were judged by
+    after so many. `finals` are the folds of the finalists by (number, stage, fold).
+    `cpu_seconds` and `busy_seconds` are what the workers have spent, and `timings` what
+    epochs of networks of different sizes took.
     """
 
     population: tuple[Individual, ...] = ()
@@ -65,6 +86,12 @@ class SearchState:
     turned_away: int = 0
     last_failure: str | None = None
     durations: list[Duration] = field(default_factory=list)
+    pieces: dict[int, tuple[JobResult, ...]] = field(default_factory=dict)
+    rungs: dict[int, list[float]] = field(default_factory=dict)
+    finals: dict[tuple[int, Stage, int], JobResult] = field(default_factory=dict)
+    cpu_seconds: float = 0.0
+    busy_seconds: float = 0.0
+    timings: list[Timing] = field(default_factory=list)
 
     def add_proposal(self, proposal: Proposal) -> None:
         """Take note of a proposal; from now on its genome is known."""
@@ -82,8 +109,9 @@ class SearchState:
     def add_result(self, finished: Finished) -> Proposal:
         """Take note that a proposal's evaluation ended, and return the proposal."""
         proposal = self.in_flight.pop(finished.number)
+        self._spend(finished.result, self.pieces.pop(finished.number, ()))
         self.num_evaluated += 1
-        if finished.result.status != "ok":
+        if finished.result.status not in ("ok", "stopped"):
             self.num_failed += 1
             self.last_failure = f"{finished.result.status}: {finished.result.reason}"
         if finished.result.status in ("died", "timeout"):
@@ -92,3 +120,26 @@ class SearchState:
             seconds = finished.result.end - finished.result.start
             self.durations.append(Duration(int(finished.result.measures["flops"]), seconds))
         return proposal
+
+    def add_piece(self, measured: Measured) -> None:
+        """Take note of a piece of an evaluation that goes on, or of a finalist's fold."""
+        if measured.stage != "search":
+            self.finals[measured.number, measured.stage, measured.fold] = measured.result
+            self.cpu_seconds += measured.result.cpu_seconds
+            return
+        pieces = self.pieces.get(measured.number, ())
+        whole = merge([*pieces, measured.result])
+        self._spend(whole, pieces)
+        self.pieces[measured.number] = (*pieces, measured.result)
+
+    def _spend(self, whole: JobResult, earlier: tuple[JobResult, ...]) -> None:
+        """Count what the last piece of an evaluation has cost, and its loss at its rung."""
+        self.cpu_seconds += whole.cpu_seconds - sum(piece.cpu_seconds for piece in earlier)
+        begin = max([whole.start, *(piece.end for piece in earlier)])
+        self.busy_seconds += max(0.0, whole.end - begin)
+        reached = last_epoch(whole)
+        if reached is not None:
+            self.rungs.setdefault(reached[0], []).append(reached[1])
+        timing = timing_of(whole, earlier)
+        if timing is not None:
+            self.timings.append(timing)

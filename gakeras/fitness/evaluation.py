@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import json
 import math
+import statistics
 import time
 from collections.abc import Mapping
 from functools import lru_cache
@@ -15,9 +17,10 @@ import numpy as np
 
 from gakeras.data import StoredData, open_data
 from gakeras.data.folds import fold_indices
-from gakeras.encoding import Genome, genome_cost
+from gakeras.encoding import Genome, genome_cost, num_activations
 from gakeras.fitness.network import compiled_model, score, set_statistics
-from gakeras.fitness.options import TrainingOptions
+from gakeras.fitness.options import TrainingOptions, training_of
+from gakeras.fitness.stopping import stop_rule
 from gakeras.fitness.trainer import Trainer
 from gakeras.jobs import JobFailed
 from gakeras.seeding import derive_seed
@@ -34,29 +37,49 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         payload: `genome`, `run_seed`, `repeat`, `folds` (a list), `from_epoch`, `to_epoch`,
             `training` (`TrainingOptions` as JSON), `data_dir`, `folds_file`, and perhaps
-            `load_from` and `save_to`: directories of checkpoints, one file a fold.
+            `load_from` and `save_to`: directories of checkpoints, one file a fold; `dead` and
+            `max_epoch_seconds`: when to stop early (see `gakeras.fitness.stopping`); `latency`:
+            whether to measure that.
 
     Returns:
-        Measures: parameters, FLOPs, and for every fold a list of epochs with training loss,
-        validation loss and metric, seconds and CPU-seconds. Artifacts: the checkpoints.
+        Measures: parameters, FLOPs, activations (numbers that the layers of one example put
+        out), whether the model had to be traced, and for every fold a list of epochs with
+        training loss, validation loss and metric, seconds and CPU-seconds; bytes of the weights
+        and, where asked for, the seconds one example takes. Artifacts: the checkpoints. With
+        the status `stopped` and a reason where it was not worth going on.
 
     Raises:
         JobFailed: A loss is not finite; the measures up to then come with it.
     """
     genome = Genome.from_json(payload["genome"])
-    options = TrainingOptions(**payload["training"])
+    options = training_of(genome, TrainingOptions(**payload["training"]))
     data = _open_data(payload["data_dir"])
     folds = np.load(payload["folds_file"], allow_pickle=False)
     cost = genome_cost(genome, data.info.input_shape, data.info.task.outputs)
-    measures: dict[str, Any] = {"parameters": cost.parameters, "flops": cost.flops, "folds": []}
+    measures: dict[str, Any] = {
+        "parameters": cost.parameters,
+        "flops": cost.flops,
+        "activations": num_activations(genome, data.info.input_shape, data.info.task.outputs),
+        "folds": [],
+    }
     artifacts: dict[str, str] = {}
+    key = json.dumps([payload[name] for name in ("genome", "training", "data_dir", "folds_file")])
+    trainer = _paused.pop(key, None)
+    measures["traced"] = trainer is None
     try:
-        trainer = Trainer(compiled_model(genome, data.info, options), options.batch_size, _largest(folds))
+        if trainer is None:
+            _forget_paused()
+            model = compiled_model(genome, data.info, options)
+            trainer = Trainer(model, options.batch_size, _largest(folds), options)
+        measures["size_bytes"] = sum(weight.nbytes for weight in trainer.model.get_weights())
+        if payload.get("latency"):
+            measures["latency_seconds"] = latency_seconds(trainer.model, data)
         for fold in payload["folds"]:
             record: dict[str, Any] = {"fold": fold, "epochs": []}
             measures["folds"].append(record)
             seed = derive_seed(payload["run_seed"], genome.digest, "fold", fold, "repeat", payload["repeat"])
             train, validation = fold_indices(folds, fold)
+            is_hopeless = stop_rule(payload, fold, data.info.task, data.y[train])
             trainer.reset(seed)
             set_statistics(trainer.model, data.x, data.y, train)
             if payload.get("load_from"):
@@ -69,20 +92,48 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
                     raise JobFailed(
                         f"diverged: the loss is not finite in fold {fold}, epoch {epoch}", measures
                     )
+                reason = is_hopeless(record["epochs"])
+                if reason is not None:
+                    return {"status": "stopped", "reason": reason, "measures": measures}
             if payload.get("save_to"):
                 path = Path(payload["save_to"]) / f"fold{fold}.npz"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 trainer.save_state(path)
                 artifacts[f"fold{fold}"] = str(path)
+        if payload.get("save_to"):
+            _paused[key] = trainer
     finally:
-        forget_models()
+        if key not in _paused:
+            forget_models()
     return {"measures": measures, "artifacts": artifacts}
+
+
+def latency_seconds(model: keras.Model, data: StoredData, repeats: int = 20) -> float:
+    """Return the median of the seconds that the outputs for a single example take on this worker."""
+    example = np.asarray(data.x[:1])
+    model.predict_on_batch(example)  # traces
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        np.asarray(model.predict_on_batch(example))
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
 
 
 def forget_models() -> None:
     """Release what Keras keeps of models that are no longer used."""
     keras.backend.clear_session()
     gc.collect()
+
+
+_paused: dict[str, Trainer] = {}
+"""The trainer of the last evaluation that is to go on: where this worker does the next step, it is traced."""
+
+
+def _forget_paused() -> None:
+    if _paused:
+        _paused.clear()
+        forget_models()
 
 
 def _run_epoch(

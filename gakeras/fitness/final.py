@@ -14,7 +14,7 @@ from gakeras.data import StoredData, Task, open_data
 from gakeras.encoding import Genome, genome_cost
 from gakeras.fitness.evaluation import forget_models
 from gakeras.fitness.network import compile_model, compiled_model, metric_name, score, set_statistics
-from gakeras.fitness.options import TrainingOptions
+from gakeras.fitness.options import TrainingOptions, training_of
 from gakeras.fitness.trainer import Trainer
 from gakeras.jobs import JobFailed
 from gakeras.seeding import derive_seed
@@ -36,13 +36,14 @@ def train(payload: Mapping[str, Any]) -> dict[str, Any]:
         JobFailed: A loss is not finite.
     """
     genome = Genome.from_json(payload["genome"])
-    options = TrainingOptions(**payload["training"])
+    options = training_of(genome, TrainingOptions(**payload["training"]))
     data = open_data(Path(payload["data_dir"]))
     cost = genome_cost(genome, data.info.input_shape, data.info.task.outputs)
     measures: dict[str, Any] = {"parameters": cost.parameters, "flops": cost.flops, "epochs": []}
     seed = derive_seed(payload["run_seed"], genome.digest, "final", payload["repeat"])
     try:
-        trainer = Trainer(compiled_model(genome, data.info, options), options.batch_size, len(data.x))
+        model = compiled_model(genome, data.info, options)
+        trainer = Trainer(model, options.batch_size, len(data.x), options)
         trainer.reset(seed)
         set_statistics(trainer.model, data.x, data.y)
         everyone = np.arange(len(data.x))

@@ -10,8 +10,9 @@ import numpy as np
 
 from gakeras.data import Task
 from gakeras.errors import InputError
+from gakeras.fitness.distillation import DistilledLoss, distilled_targets
 from gakeras.fitness.network import LOSSES, METRICS, new_optimizer, score
-from gakeras.fitness.options import TrainingOptions
+from gakeras.fitness.options import Distillation, TrainingOptions
 from gakeras.graph import Graph
 
 _PROBABILITIES = ("softmax", "sigmoid")
@@ -31,8 +32,18 @@ class Head:
     task: Task
     is_logits: bool
 
-    def compile(self, model: keras.Model, options: TrainingOptions, *, with_metrics: bool = False) -> None:
+    def compile(
+        self,
+        model: keras.Model,
+        options: TrainingOptions,
+        *,
+        with_metrics: bool = False,
+        distillation: Distillation | None = None,
+    ) -> None:
         """Compile a model with the loss of its head and a new optimizer; metrics slow training down."""
+        if distillation is not None:
+            model.compile(new_optimizer(options), DistilledLoss(distillation, self.is_logits))
+            return
         loss: Any = LOSSES[self.task.kind]
         metric: Any = METRICS[self.task.kind]
         if self.is_logits:
@@ -47,7 +58,7 @@ class Head:
         """
         from sklearn.metrics import precision_recall_fscore_support
 
-        chances = self._probabilities(outputs)
+        chances = self._chances(outputs)
         loss, accuracy = score(self.task, y, chances)
         precision, recall, _, _ = precision_recall_fscore_support(
             _labels(y), _predicted(chances), average="macro", zero_division=0
@@ -55,7 +66,13 @@ class Head:
         values = {"loss": loss, "accuracy": accuracy, "precision": float(precision), "recall": float(recall)}
         return {f"{name}_{key}": value for key, value in values.items()}
 
-    def _probabilities(self, outputs: np.ndarray) -> np.ndarray:
+    def distilled(self, y: np.ndarray, outputs: np.ndarray, distillation: Distillation) -> np.ndarray:
+        """Return what distillation learns from, float32 (n, 2 classes): labels and the ancestor's outputs."""
+        chances = self._chances(outputs)
+        columns = np.hstack([1 - chances, chances]) if chances.shape[1] == 1 else chances
+        return distilled_targets(_labels(y).astype(int), columns, distillation)
+
+    def _chances(self, outputs: np.ndarray) -> np.ndarray:
         if not self.is_logits:
             return outputs
         if self.task.kind == "binary":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -10,7 +12,7 @@ import numpy as np
 from gakeras.data import DataInfo, Task
 from gakeras.data.folds import column_statistics
 from gakeras.encoding import Genome, build_model
-from gakeras.fitness.options import TrainingOptions
+from gakeras.fitness.options import DtypePolicy, TrainingOptions
 
 INPUT_STATISTICS = "standardise"
 TARGET_STATISTICS = "target_scale"
@@ -60,17 +62,29 @@ def compiled_model(genome: Genome, info: DataInfo, options: TrainingOptions) -> 
     inputs: list[keras.Layer] = [_frozen_statistics(INPUT_STATISTICS)]
     if info.scaling.kind == "divide":
         inputs = [keras.layers.Rescaling(1.0 / info.scaling.by, name="rescale")]
-    is_regression = not info.task.is_classification
-    model = build_model(
-        genome,
-        info.input_shape,
-        info.task.outputs,
-        output_activation=OUTPUT_ACTIVATIONS[info.task.kind],
-        preprocessing=inputs,
-        postprocessing=[_frozen_statistics(TARGET_STATISTICS)] if is_regression else [],
-    )
+    outputs = [] if info.task.is_classification else [_frozen_statistics(TARGET_STATISTICS)]
+    with layers_of(options.dtype_policy):  # what scales the data is made already, in float32
+        model = build_model(
+            genome,
+            info.input_shape,
+            info.task.outputs,
+            output_activation=OUTPUT_ACTIVATIONS[info.task.kind],
+            preprocessing=inputs,
+            postprocessing=outputs,
+        )
     compile_model(model, info.task, options)
     return model
+
+
+@contextmanager
+def layers_of(dtype_policy: DtypePolicy) -> Iterator[None]:
+    """Give layers that are made inside a dtype policy, unless they have their own."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(dtype_policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def compile_model(

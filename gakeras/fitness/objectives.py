@@ -4,16 +4,55 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal
 
-WEIGHTS = (-1.0,)
-"""One weight an objective, as DEAP has them: the loss is minimised."""
+Objective = Literal["loss", "parameters", "flops", "latency", "size"]
+NO_PENALTY: Mapping[Objective, float] = MappingProxyType({})
 
 
-def objectives(measures: Mapping[str, Any]) -> tuple[float, ...]:
-    """Return the values selection looks at: the mean over the folds of the last epoch's validation loss."""
-    return (statistics.fmean(fold_losses(measures)),)
+def objectives(
+    measures: Mapping[str, Any],
+    names: Sequence[Objective] = ("loss",),
+    penalty: Mapping[Objective, float] = NO_PENALTY,
+) -> tuple[float, ...]:
+    """Return the values selection looks at, each to be made small.
+
+    Args:
+        measures: Those of an evaluation.
+        names: `loss`, the mean over the folds of the last epoch's validation loss; `parameters`;
+            `flops` of a forward pass; `latency`, the seconds one example takes on the worker;
+            `size`, the bytes of the weights.
+        penalty: What is added to the loss for each unit of another measure: 1e-7 a parameter
+            makes a million parameters as bad as a loss higher by 0.1.
+
+    >>> small = {"parameters": 1000, "folds": [{"epochs": [{"val_loss": 0.5}]}]}
+    >>> objectives(small, ("loss", "parameters"), {"parameters": 1e-4})
+    (0.6, 1000.0)
+    """
+    values = {name: measure(measures, name) for name in {*names, *penalty}}
+    if "loss" in values:
+        values["loss"] += sum(weight * values[name] for name, weight in penalty.items())
+    return tuple(values[name] for name in names)
+
+
+def weights(names: Sequence[Objective] = ("loss",)) -> tuple[float, ...]:
+    """Return one weight an objective, as DEAP has them: all are minimised."""
+    return (-1.0,) * len(names)
+
+
+def measure(measures: Mapping[str, Any], name: Objective) -> float:
+    """Return one of the objectives by its name; a latency that was not measured is infinite."""
+    match name:
+        case "loss":
+            return statistics.fmean(fold_losses(measures))
+        case "latency":
+            return float(measures.get("latency_seconds", math.inf))
+        case "size":
+            return float(measures.get("size_bytes", 4 * measures["parameters"]))
+        case _:
+            return float(measures[name])
 
 
 def fold_losses(measures: Mapping[str, Any]) -> list[float]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-Optimizer = Literal["adam", "adamw", "nadam", "adamax", "rmsprop", "sgd", "adagrad", "adadelta", "lion"]
-Schedule = Literal["constant", "cosine"]
+from gakeras.encoding import Genome
+from gakeras.encoding.learning import Optimizer, Schedule
+
+__all__ = ["Distillation", "DtypePolicy", "Optimizer", "Schedule", "TrainingOptions", "training_of"]
+
+DtypePolicy = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -20,6 +25,14 @@ class TrainingOptions:
     filled up with examples of weight zero, so that every step has one shape. With
     `schedule="cosine"` the learning rate falls along half a cosine, epoch by epoch, over all
     `epochs`, also where only some of them are run.
+
+    Images can be varied anew in every epoch: moved by up to `shift` of their height and width,
+    cropped around their middle by up to `crop` and stretched again, and with `flip` turned left
+    to right half of the time.
+
+    `dtype_policy` is Keras' own: with a mixed one layers compute in half precision, on float32
+    weights. The scaling of the data and the output layer stay float32. A saved model computes
+    as it was trained.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 10
@@ -27,6 +40,10 @@ class TrainingOptions:
     optimizer: Optimizer = "adam"
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     schedule: Schedule = "constant"
+    shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    flip: bool = False
+    dtype_policy: DtypePolicy = "float32"
 
     def rate_factor(self, epoch: int) -> float | None:
         """Return what the learning rate is multiplied with in an epoch, counted from 0; None for constant.
@@ -37,3 +54,38 @@ class TrainingOptions:
         if self.schedule == "constant":
             return None
         return (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Distillation:
+    """How much the ancestor's answers count in the training of its descendants.
+
+    The loss of an example is (1 - share) H(label, p) + share T^2 H(q_T, p_T): H is the cross
+    entropy, p the network's probabilities, q the ancestor's, and r_T is proportional to
+    r^(1/T) (Hinton, Vinyals and Dean, *Distilling the Knowledge in a Neural Network*, 2015,
+    section 2). The ancestor answers once, for all training examples.
+
+    Attributes:
+        share: Of the ancestor's answers in the loss.
+        temperature: T; more looks more at how likely wrong classes are.
+    """
+
+    share: Annotated[float, Field(gt=0, le=1)] = 0.7
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 2.0
+
+
+def training_of(genome: Genome, options: TrainingOptions) -> TrainingOptions:
+    """Return how a genome's network is trained: as its genes of learning say, and for the rest as the run's.
+
+    >>> genome = Genome.parse("dense #4 activation=relu\\nlearning optimizer=sgd learningrate=0.1")
+    >>> training_of(genome, TrainingOptions(epochs=3)).optimizer
+    'sgd'
+    """
+    genes = [learning.genes for learning in genome.learning]
+    own = {name: value for values in genes for name, value in values.items() if name in _OPTIONS}
+    if "optimizer" in own and "learning_rate" not in own:
+        own["learning_rate"] = None  # the run's rate belongs to its optimizer
+    return replace(options, **own)
+
+
+_OPTIONS = ("optimizer", "learning_rate", "batch_size", "schedule", "shift", "crop", "flip")

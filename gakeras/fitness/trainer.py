@@ -10,13 +10,24 @@ from typing import Any
 import keras
 import numpy as np
 
+from gakeras.fitness.augmentation import Augment, new_augmentation
+from gakeras.fitness.options import TrainingOptions
 from gakeras.seeding import derive_seed
 
 _TRAIN_ON_BATCH_RESETS = tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 15)
 """Before Keras 3.15 the loss that `train_on_batch` reports is a running mean."""
 
+_KERNELS = {
+    "kernel": "kernel_initializer",
+    "depthwise_kernel": "depthwise_initializer",
+    "pointwise_kernel": "pointwise_initializer",
+}
+"""The arrays of a layer that a seed draws, and the initializer of each."""
+
 _PREDICT_VALUES = 2**20
 """Examples are predicted in batches of about so many input values, in at most 512 examples."""
+
+_AUGMENTED_AT_ONCE = 2048
 
 
 class Trainer:
@@ -25,7 +36,8 @@ class Trainer:
     `reset` gives it fresh weights and a fresh optimizer, all derived from a seed;
     `train_epoch` derives the order of examples and the dropout from another. So what a
     training does depends on its seeds alone: neither on what the model was trained on
-    before, nor on how the training is cut into pieces.
+    before, nor on how the training is cut into pieces. That holds for models inside the model
+    too. Batch normalisation sees the examples that fill up a batch, which have no weight in the loss.
 
     Args:
         model: Compiled, with a loss and no metrics.
@@ -33,10 +45,17 @@ class Trainer:
         max_examples: The most examples any training will have: every epoch has as many
             steps as these need, and every batch one shape, so nothing is traced or
             compiled twice.
+        variation: How images are varied in every epoch (`shift` and `flip`); None for not at all.
     """
 
-    def __init__(self, model: keras.Model, batch_size: int, max_examples: int) -> None:
-        self.model = model
+    def __init__(
+        self,
+        model: keras.Model,
+        batch_size: int,
+        max_examples: int,
+        variation: TrainingOptions | None = None,
+    ) -> None:
+        self.model, self.variation = model, variation or TrainingOptions()
         self.batch_size = min(batch_size, max_examples)
         self.num_steps = math.ceil(max_examples / self.batch_size)
         self.predict_size = max(batch_size, min(512, _PREDICT_VALUES // math.prod(model.input_shape[1:])))
@@ -48,14 +67,12 @@ class Trainer:
         """Draw new initial weights by the layers' own initializers and forget all training."""
         for variable, value in zip(self._variables(), self._initial, strict=True):
             variable.assign(value)
-        for index, layer in enumerate(self.model.layers):
-            if hasattr(layer, "kernel_initializer"):
-                config = layer.kernel_initializer.get_config()
-                seeded = (
-                    {**config, "seed": derive_seed(seed, "kernel", index)} if "seed" in config else config
-                )
-                initializer = type(layer.kernel_initializer).from_config(seeded)
-                layer.kernel.assign(initializer(layer.kernel.shape, dtype=layer.kernel.dtype))
+        for place, layer in _layers(self.model):
+            for kernel, initializer in _KERNELS.items():
+                if hasattr(layer, initializer):
+                    drawn = _seeded(getattr(layer, initializer), derive_seed(seed, kernel, *place))
+                    variable = getattr(layer, kernel)
+                    variable.assign(drawn(variable.shape, dtype=variable.dtype))
 
     def train_epoch(
         self, x: np.ndarray, y: np.ndarray, indices: np.ndarray, seed: int, rate_factor: float | None = None
@@ -70,9 +87,10 @@ class Trainer:
             self.model.optimizer.learning_rate = self._learning_rate * rate_factor
         order = np.random.default_rng(seed).permutation(indices)
         total = 0.0
+        examples = _examples(x, order, self.batch_size, new_augmentation(self.variation, x.shape[1:], seed))
         for batch, is_real in _batches(order, self.batch_size, self.num_steps):
             weights = is_real / is_real.mean()  # so that the loss is the mean over the real examples
-            total += self._step(np.asarray(x[batch]), np.asarray(y[batch]), weights) * float(is_real.sum())
+            total += self._step(next(examples), np.asarray(y[batch]), weights) * float(is_real.sum())
         return total / len(indices)
 
     def train_steps(
@@ -118,11 +136,26 @@ class Trainer:
         return [*self.model.weights, *self.model.optimizer.variables]
 
     def _seed_dropout(self, seed: int) -> None:
-        for index, layer in enumerate(self.model.layers):
+        for place, layer in _layers(self.model):
             generator = getattr(layer, "seed_generator", None)
             if generator is not None:
-                state = np.array([derive_seed(seed, "dropout", index), 0])
+                state = np.array([derive_seed(seed, "dropout", *place), 0])
                 generator.state.assign(state.astype(keras.ops.convert_to_numpy(generator.state).dtype))
+
+
+def _layers(model: keras.Model) -> Iterator[tuple[tuple[int, ...], keras.Layer]]:
+    """Yield every layer that is no model itself with its place in the model, and in those nested in it."""
+    for index, layer in enumerate(model.layers):
+        if isinstance(layer, keras.Model):
+            yield from (((index, *place), inner) for place, inner in _layers(layer))
+        else:
+            yield (index,), layer
+
+
+def _seeded(initializer: Any, seed: int) -> Any:
+    """Return an initializer that draws from a seed, or as it is if it does not draw."""
+    config = initializer.get_config()
+    return type(initializer).from_config({**config, "seed": seed} if "seed" in config else config)
 
 
 def _batches(indices: np.ndarray, batch_size: int, num_steps: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -132,3 +165,17 @@ def _batches(indices: np.ndarray, batch_size: int, num_steps: int) -> Iterator[t
     for start in range(0, len(filled), batch_size):
         if is_real[start]:
             yield filled[start : start + batch_size], is_real[start : start + batch_size]
+
+
+def _examples(
+    x: np.ndarray, order: np.ndarray, batch_size: int, augment: Augment | None
+) -> Iterator[np.ndarray]:
+    """Yield the examples of the batches, augmented in chunks of several batches."""
+    num_steps = math.ceil(len(order) / batch_size)
+    filled = np.resize(order, num_steps * batch_size)
+    chunk = batch_size * (1 if augment is None else max(1, _AUGMENTED_AT_ONCE // batch_size))
+    for start in range(0, len(filled), chunk):
+        examples = np.asarray(x[filled[start : start + chunk]])
+        if augment is not None:
+            examples = augment(examples)
+        yield from np.split(examples, range(batch_size, len(examples), batch_size))

@@ -128,8 +128,9 @@ def _calls(model: Any) -> tuple[list[_Call], list[str], list[str]]:
             calls.append(_Call(_call_name(entry["name"], number), layer, reads))
         if not entry["inbound_nodes"]:
             calls.append(_Call(entry["name"], layer, ()))
+    known = {call.name for call in calls}
     ends = {
-        key: [_call_name(*history) for history in _as_histories(config[f"{key}_layers"])]
+        key: [_end_name(history, known) for history in _as_histories(config[f"{key}_layers"])]
         for key in ("input", "output")
     }
     return calls, ends["input"], ends["output"]
@@ -206,6 +207,15 @@ def _call_name(layer: str, call: int = 0, output: int = 0) -> str:
     if output:
         raise _several_outputs(layer, output + 1)
     return f"{layer}#{call + 1}" if call else layer
+
+
+def _end_name(history: tuple[str, int, int], known: set[str]) -> str:
+    """Return the name of the call that yields a model's output.
+
+    For a Functional model within it Keras counts, here alone, the call that made that model as well.
+    """
+    layer, call, output = history
+    return _call_name(layer, call if _call_name(layer, call) in known else call - 1, output)
 
 
 def _only(ends: tuple[str, ...], layer: Any) -> str:

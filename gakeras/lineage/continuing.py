@@ -109,7 +109,8 @@ def _why_stopped(
 
 
 def _progress(family: Family, settings: SynthesisSettings, show: bool) -> Progress:
-    total = 1 + settings.generations * settings.offspring + (settings.last is not None)
+    num_last = 0 if settings.last is None else len(settings.last_efficiencies or (1,))
+    total = 1 + settings.generations * settings.offspring + num_last
     done = len(family.members) + len(family.failures)
     return Progress(settings.name, total=total, done=done, show=show)
 

@@ -174,13 +174,20 @@ def next_births(family: Family, settings: SynthesisSettings) -> Sequence[Birth]:
 
 
 def _last_births(family: Family, settings: SynthesisSettings, number: int) -> list[Birth]:
-    """Return the last training of the smallest accepted offspring, unless it was tried."""
-    offspring = [m for m in family.accepted(settings.max_drop) if m.birth.role == "offspring"]
-    if settings.last is None or not offspring:
+    """Return the last trainings that were not tried yet.
+
+    They are of the smallest accepted offspring, or of the largest that reach each of `last_efficiencies`.
+    """
+    if settings.last is None:
         return []
-    chosen = offspring[0].birth
-    tried = {birth.parents for birth in family.births if birth.role == "last"}
-    return [] if (chosen.number,) in tried else [Birth(number, chosen.generation, "last", (chosen.number,))]
+    offspring = [m for m in family.accepted(settings.max_drop) if m.birth.role == "offspring"]
+    chosen = offspring[:1] if settings.last_efficiencies is None else []
+    for efficiency in settings.last_efficiencies or ():
+        chosen += [member for member in offspring if member.efficiency >= efficiency][-1:]
+    numbers = {member.birth.number: member.birth.generation for member in chosen}
+    tried = {birth.parents[0] for birth in family.births if birth.role == "last"}
+    fresh = [(parent, generation) for parent, generation in numbers.items() if parent not in tried]
+    return [Birth(number + i, generation, "last", (parent,)) for i, (parent, generation) in enumerate(fresh)]
 
 
 def _last_failure(family: Family) -> str:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from gakeras.errors import InputError, RunError
 from gakeras.executors import ExecutorChoice
+from gakeras.exporting.card import Section
+from gakeras.exports import check_export_path, data_section, export_from_run, versions_section
 from gakeras.journal import read_journal
 from gakeras.lineage.exports import exported, load
 from gakeras.lineage.family import Member
@@ -139,6 +141,37 @@ class Lineage:
         target = check_keras_path(Path(path))
         return Path(shutil.copyfile(self._export(number, max_drop), target))
 
+    def export(
+        self,
+        path: str | Path,
+        number: int | None = None,
+        *,
+        max_drop: float | None = None,
+        format: str | None = None,
+    ) -> Path:
+        """Write what `compact` returns for another runtime, and a model card beside it.
+
+        Args:
+            path: `.keras`, `.tflite` or `.onnx`, or the path of a new folder for a SavedModel.
+            number, max_drop: As for `compact`.
+            format: One of `gakeras.exporting.Format`; by default what the suffix says.
+
+        See `gakeras.SearchResult.export` for what is compared and what is raised.
+        """
+        target, chosen = check_export_path(path, format)
+        member = self._chosen(number, max_drop)
+        model = exported(member, self.run, self.settings, self._past, self._executor)
+        sections = descendant_sections(self.run, self.history[0], self._descendant(member))
+        return export_from_run(
+            model,
+            target,
+            chosen,
+            sections,
+            run=self.run,
+            workers=self.settings.workers,
+            executor=self._executor,
+        )
+
     def export_measures(self, number: int | None = None, *, max_drop: float | None = None) -> dict[str, Any]:
         """Return what the export of a network measured: bytes of the file, and the difference of outputs."""
         member = self._chosen(number, max_drop)
@@ -230,6 +263,34 @@ class Lineage:
             f"{max(family.generation, 0)} generations, {len(family.members)} networks{failed} "
             f"in {self.seconds:.0f} s{reason}"
         )
+
+
+def descendant_sections(run: SynthesisRun, ancestor: Descendant, best: Descendant) -> dict[str, Section]:
+    """Return what a model card says of a network of the family."""
+    return {
+        "What it is": {
+            "found by": f"gakeras, the synthesis {run.plan.name!r}, network {best.number}",
+            "generation": best.generation,
+            "seed": run.plan.seed,
+            "parameters": best.parameters,
+            "multiply-accumulates of one example": best.multiply_accumulates,
+            "synapses before compaction": best.synapses,
+            "backend": run.plan.backend,
+        },
+        "Scores": [
+            ("network", "validation accuracy", "validation loss", "test accuracy"),
+            *(
+                (name, f"{each.accuracy:.4f}", f"{each.loss:.4f}", _accuracy(each.test))
+                for name, each in (("ancestor", ancestor), ("this one", best))
+            ),
+        ],
+        "Data": data_section(run),
+        "Versions": versions_section(run),
+    }
+
+
+def _accuracy(tested: Mapping[str, float]) -> str:
+    return f"{tested['accuracy']:.4f}" if "accuracy" in tested else "no test set"
 
 
 def _row(descendant: Descendant) -> tuple[str, ...]:

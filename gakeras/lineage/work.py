@@ -65,11 +65,16 @@ def birth_job(birth: Birth, family: Family, run: RunDirectory, settings: Synthes
             genome = source.genome()
             build = {"build": source.build} if genome is None else {"genome": genome.to_json()}
             payload |= build | {"training": asdict(source.training)}
+        if settings.distillation is not None:
+            payload["answers"] = str(run.networks / "answers.npy")
         return Job(str(birth.number), "measure_ancestor", payload)
     payload |= {
         "parents": [checkpoint(parent, run) for parent in parents],
         "precision": settings.precision,
     }
+    if settings.distillation is not None:
+        payload["distillation"] = asdict(settings.distillation)
+        payload["answers"] = str(run.networks / "answers.npy")
     if birth.role == "last":
         assert settings.last is not None, "a last training was proposed because it was wanted"
         return Job(str(birth.number), "train_last", payload | {"training": asdict(settings.last)})

@@ -1,4 +1,4 @@
-"""Inception modules: windows of several sizes side by side, and how one joins a trained network."""
+"""How an Inception module (see `gakeras.encoding.inception`) joins a trained network."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from gakeras.encoding.inception import inception_module
 from gakeras.errors import InputError
 from gakeras.graph import read_graph
 from gakeras.graph.grafting import graft
@@ -18,62 +19,6 @@ from gakeras.morphism.points import fresh_name, point_behind
 
 InceptionVariant = Literal["beta", "zero", "odd"]
 _ODD = {"linear", "tanh", "softsign", "hard_tanh", "tanh_shrink", "soft_shrink", "hard_shrink"}
-
-
-def inception_module(
-    input_shape: tuple[int | None, ...],
-    filters: int,
-    *,
-    kernel_sizes: Sequence[int] = (1, 3, 5),
-    pooling: bool = True,
-    normalise: bool = False,
-    activation: str = "relu",
-    outputs: int | None = None,
-    name: str = "inception",
-) -> keras.Model:
-    """Return an Inception module as a Functional model of stock layers, to be used as a layer.
-
-    Convolutions with windows of each size, and a 3x3 max-pooling with a 1x1 convolution behind it,
-    read the same image side by side (`same` padding, stride 1). Their channels are concatenated,
-    normalised or not, activated, and projected by a 1x1 convolution or not (Szegedy et al., Going
-    deeper with convolutions, 2015).
-
-    Args:
-        input_shape: (height, width, channels); the places are kept.
-        filters: Of each branch.
-        kernel_sizes: Of the windows, one branch each, without repetition.
-        pooling: Whether there is a pooling branch.
-        normalise: Whether there is batch normalisation before the activation.
-        activation: By name.
-        outputs: Channels of the linear projection, None for none.
-        name: Of the model. Inside, layers are named `conv_3`, `pool`, `pool_conv`, `joined`,
-            `norm`, `activation` and `projection`.
-
-    Raises:
-        InputError: for another shape than an image's, or without a branch.
-
-    >>> inception_module((8, 8, 2), 4, outputs=3).output_shape
-    (None, 8, 8, 3)
-    """
-    if len(input_shape) != 3 or not (kernel_sizes or pooling) or len(set(kernel_sizes)) < len(kernel_sizes):
-        raise InputError(
-            "An Inception module has branches of different windows, and reads images.",
-            expected="an input (height, width, channels), and at least one branch",
-            received=f"input_shape={input_shape}, kernel_sizes={tuple(kernel_sizes)}, pooling={pooling}",
-            way_out="For vectors use `gakeras.morphism.deepening.insert_residual`.",
-        )
-    inputs = keras.Input(input_shape)
-    branches = [_conv(filters, size, f"conv_{size}")(inputs) for size in kernel_sizes]
-    if pooling:
-        pool = layers.MaxPooling2D(3, strides=1, padding="same", data_format="channels_last", name="pool")
-        branches.append(_conv(filters, 1, "pool_conv")(pool(inputs)))
-    x = layers.Concatenate(name="joined")(branches) if len(branches) > 1 else branches[0]
-    if normalise:
-        x = layers.BatchNormalization(name="norm")(x)
-    x = layers.Activation(activation, name="activation")(x)
-    if outputs is not None:
-        x = _conv(outputs, 1, "projection")(x)
-    return keras.Model(inputs, x, name=name)
 
 
 def insert_inception(
@@ -173,7 +118,3 @@ def _check_variant(variant: str, filters: int, activation: str) -> None:
             received=f"activation={activation!r}",
             way_out='Use variant="beta", which cancels through every activation.',
         )
-
-
-def _conv(filters: int, size: int, name: str) -> keras.Layer:
-    return layers.Conv2D(filters, size, padding="same", data_format="channels_last", name=name)

@@ -6,7 +6,17 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from gakeras.encoding import Conv, Dense, Genome, Layer, MaxPool, genome_cost, trace_costs
+from gakeras.encoding import (
+    Conv,
+    Dense,
+    Genome,
+    GlobalPool,
+    Inception,
+    Layer,
+    MaxPool,
+    genome_cost,
+    trace_costs,
+)
 from gakeras.encoding.costs import image_shape
 from gakeras.errors import RunError
 from gakeras.history import History
@@ -14,7 +24,7 @@ from gakeras.plots.style import BLUE, CLEAR, GREEN, GREY, ORANGE, styled
 from gakeras.plots.text import block_text, count_text, shape_text
 
 ROW = 42
-COLOURS = {Conv: BLUE, MaxPool: ORANGE, Dense: GREEN}
+COLOURS = {Conv: BLUE, Inception: BLUE, MaxPool: ORANGE, GlobalPool: ORANGE, Dense: GREEN}
 
 
 def network(history: History, genome: Genome | None = None) -> go.Figure:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import textwrap
 from html import escape
 
-from gakeras.encoding import Block, Conv, Dense, Genome, MaxPool
+from gakeras.encoding import Block, Conv, Dense, Genome, GlobalPool, Inception, MaxPool
 from gakeras.encoding.blocks import Shape
 from gakeras.evolution import Individual, Proposal
 from gakeras.fitness.objectives import fold_losses, spread
@@ -28,15 +28,21 @@ def block_text(block: Block) -> str:
     match block:
         case Conv():
             words = [f"conv {block.filters}, {block.kernel_size}×{block.kernel_size}", block.activation]
-            default = "same"
+            words += [] if block.padding == "same" else [block.padding]
         case MaxPool():
-            words, default = [f"pool {block.pool_size}×{block.pool_size}"], "valid"
+            words = [f"pool {block.pool_size}×{block.pool_size}"]
+            words += [] if block.padding == "valid" else [block.padding]
+        case Inception():
+            words = [f"inception {block.filters}", "|".join(map(str, block.branches)), block.activation]
+            words += [f"projected {block.projection}"] if block.projection else []
+        case GlobalPool():
+            words = ["global pool"]
         case Dense():
-            words, default = [f"dense {block.units}", block.activation], ""
-    if not isinstance(block, Dense) and block.padding != default:
-        words.append(block.padding)
-    if block.dropout:
-        words.append(f"dropout {block.dropout:g}")
+            words = [f"dense {block.units}", block.activation]
+    flags = {"normalise": "normalised", "separable": "separable", "residual": "residual"}
+    words += [word for name, word in flags.items() if getattr(block, name, False)]
+    rate = getattr(block, "dropout", 0.0)
+    words += [f"dropout {rate:g}"] if rate else []
     return escape(", ".join(words))
 
 

@@ -14,6 +14,7 @@ from gakeras.graph import Channels
 from gakeras.synthesis.clusters import Clusters
 from gakeras.synthesis.environment import score
 from gakeras.synthesis.mating import Candidates
+from gakeras.synthesis.probability import lamp_scores
 from gakeras.synthesis.settings import Budget, Synthesis
 
 
@@ -50,9 +51,7 @@ def keep_lamp(
 
     score(u) = w_u^2 / sum of w_v^2 over the living v of the layer with |w_v| >= |w_u|
     """
-    scores = {
-        name: _lamp_scores(candidates.magnitudes[name], mask) for name, mask in candidates.masks.items()
-    }
+    scores = {name: lamp_scores(candidates.magnitudes[name], mask) for name, mask in candidates.masks.items()}
     return _keep_highest(scores, candidates, settings)
 
 
@@ -81,14 +80,6 @@ def keep_two_level(
         name: np.where(chosen[name][clusters[name].ids], logs, -np.inf) for name, logs in of_synapses.items()
     }
     return _keep_highest(within, candidates, settings)
-
-
-def _lamp_scores(magnitudes: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    squares = np.where(mask, magnitudes, 0.0).ravel().astype(np.float64) ** 2
-    order = np.argsort(-squares, kind="stable")
-    scores = np.empty_like(squares)
-    scores[order] = squares[order] / np.maximum(np.cumsum(squares[order]), np.finfo(float).tiny)
-    return scores.reshape(mask.shape)
 
 
 def _keep_highest(

@@ -17,7 +17,7 @@ from gakeras.fitness.evaluation import forget_models
 from gakeras.fitness.network import compiled_model, set_statistics
 from gakeras.fitness.new_weights import with_new_weights
 from gakeras.fitness.options import TrainingOptions
-from gakeras.graph.rebuilding import read_weights
+from gakeras.graph.rebuilding import read_weights, write_weights
 from gakeras.jobs import JobFailed
 from gakeras.seeding import derive_seed, isolated
 from gakeras.synthesis import ancestors
@@ -26,7 +26,7 @@ from gakeras.synthesis.masks import full_masks
 from gakeras.synthesis.mating import Network
 from gakeras.synthesis.offspring import Offspring, synthesize_offspring
 from gakeras.synthesis.settings import Synthesis
-from gakeras.synthesis.storage import load_masks, load_weights, save_masks, save_weights
+from gakeras.synthesis.storage import load_masks, load_weights, save_answers, save_masks, save_weights
 from gakeras.synthesis.upbringing import Nursery, open_nursery
 
 BUILDERS = {
@@ -43,6 +43,7 @@ def measure_ancestor(payload: Mapping[str, Any]) -> dict[str, Any]:
         payload: `model`, the path of a `.keras` file; `data_dir`, `folds_file`, `seed`, and
             `save_to`, where weights and masks go. With `build`, the name of a network, or
             `genome`, that one is trained from new weights as `training` says and saved as `model`.
+            With `answers`, its outputs for all training examples are written to that file.
 
     Returns:
         Measures: as of an offspring. Artifacts: `weights` and `masks`.
@@ -70,11 +71,14 @@ def _measure_ancestor(payload: Mapping[str, Any]) -> dict[str, Any]:
     if is_new:
         options = TrainingOptions(**payload["training"])
         network, losses = nursery.raise_up(network, options, "float32", seed)
+        write_weights(model, network.weights)
         temporary = path.with_name(f".{path.name}.tmp.keras")
         model.save(temporary)
         temporary.rename(path)
     measures = nursery.measure(network, "float32")
     check_better_than_chance(measures, nursery.head.task.outputs)
+    if "answers" in payload:
+        save_answers(Path(payload["answers"]), nursery.answer())
     return {"measures": measures | {"losses": losses}, "artifacts": _save(network, payload["save_to"])}
 
 
@@ -99,7 +103,7 @@ def bear_offspring(payload: Mapping[str, Any]) -> dict[str, Any]:
         payload: `model`, the ancestor's path; `parents`, the fittest first, each with the paths
             `weights` and `masks`; `drawing` (`Synthesis` as JSON); `alpha`, a list or None; `heir`;
             `inherit`; `precision`; `training` (`TrainingOptions` as JSON); `seed`; `data_dir`,
-            `folds_file`; `save_to`.
+            `folds_file`; `save_to`. With `distillation` (as JSON), also the file `answers`.
 
     Returns:
         Measures: synapses drawn and dead, the loss of every epoch, validation and test scores,
@@ -113,15 +117,16 @@ def bear_offspring(payload: Mapping[str, Any]) -> dict[str, Any]:
         nursery = open_nursery(load_ancestor(Path(payload["model"])), payload)
         parents = [_load(parent) for parent in payload["parents"]]
         settings = TypeAdapter(Synthesis).validate_python(payload["drawing"])
+        if settings.strength == "gradient":
+            parents = [nursery.weighed(parent, derive_seed(seed, "strengths")) for parent in parents]
         rng = np.random.default_rng(derive_seed(seed, "drawing"))
         offspring = synthesize_offspring(
             nursery.channels, parents, settings, rng, alpha=payload["alpha"], heir=payload["heir"]
         )
         network = _newborn(nursery, offspring, payload["inherit"], seed)
-        network, losses = nursery.raise_up(
-            network, TrainingOptions(**payload["training"]), payload["precision"], seed
-        )
-        measures = nursery.measure(network, payload["precision"])
+        options, precision = TrainingOptions(**payload["training"]), payload["precision"]
+        network, losses = nursery.raise_up(network, options, precision, seed)
+        measures = nursery.measure(network, precision, options.dtype_policy)
         total = sum(mask.size for mask in network.masks.values())
         drawn = {
             "synapses_drawn": offspring.num_drawn,
@@ -143,9 +148,9 @@ def train_last(payload: Mapping[str, Any]) -> dict[str, Any]:
     try:
         nursery = open_nursery(load_ancestor(Path(payload["model"])), payload)
         (parent,) = (_load(parent) for parent in payload["parents"])
-        options = TrainingOptions(**payload["training"])
-        network, losses = nursery.raise_up(parent, options, payload["precision"], payload["seed"])
-        measures = nursery.measure(network, payload["precision"]) | {"losses": losses}
+        options, precision = TrainingOptions(**payload["training"]), payload["precision"]
+        network, losses = nursery.raise_up(parent, options, precision, payload["seed"])
+        measures = nursery.measure(network, precision, options.dtype_policy) | {"losses": losses}
     finally:
         forget_models()
     return {"measures": measures, "artifacts": _save(network, payload["save_to"])}

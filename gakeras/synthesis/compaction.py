@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
 from gakeras.errors import InputError
-from gakeras.graph import Channels, kept_indices, read_graph, resized_configs, take, trace_channels
+from gakeras.fitness.options import DtypePolicy
+from gakeras.graph import Channels, Graph, kept_indices, read_graph, resized_configs, take, trace_channels
 from gakeras.graph.rebuilding import read_weights, rebuild
+from gakeras.graph.slices import Index
 from gakeras.synthesis.constants import Values, constant_values, shielded, summed_kernel, touches
 
 
@@ -48,6 +51,48 @@ def compact(model: keras.Model, masks: Mapping[str, np.ndarray] | None = None) -
     graph = read_graph(model)
     channels = trace_channels(graph)
     weights = masked_weights(read_weights(model), masks or {})
+    return shrink(model, graph, channels, weights).model
+
+
+@dataclass(frozen=True, eq=False)
+class Shrunk:
+    """A smaller model, and where its numbers stood in the one it comes from.
+
+    Attributes:
+        model: New and uncompiled.
+        indices: For each array of the larger model and each axis the positions that stayed, None for all.
+    """
+
+    model: keras.Model
+    indices: Mapping[str, Index]
+
+    def take(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the parts of arrays of the larger model's shapes that the smaller one has."""
+        return {name: take(array, self.indices[name]) for name, array in arrays.items()}
+
+    def put(self, arrays: Mapping[str, np.ndarray], small: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return copies of the larger model's arrays with the smaller one's numbers at their places."""
+        filled = {name: array.copy() for name, array in arrays.items()}
+        for name, array in small.items():
+            axes = [
+                np.arange(size) if positions is None else positions
+                for size, positions in zip(filled[name].shape, self.indices[name], strict=True)
+            ]
+            filled[name][np.ix_(*axes)] = array
+        return filled
+
+
+def shrink(
+    model: keras.Model,
+    graph: Graph,
+    channels: Channels,
+    weights: Mapping[str, np.ndarray],
+    dtype_policy: DtypePolicy = "float32",
+) -> Shrunk:
+    """Return the model without the units that do nothing for these weights, as `compact` describes it.
+
+    With a mixed dtype policy it computes in half precision, but for outputs and the scaling of inputs.
+    """
     values = constant_values(model, graph, channels, weights)
     kept = kept_units(channels, values, weights)
     folded = _fold_constants(channels, values, weights, kept)
@@ -56,9 +101,12 @@ def compact(model: keras.Model, masks: Mapping[str, np.ndarray] | None = None) -
         changes.setdefault(key.rpartition("/")[0], {})["use_bias"] = True
     for layer in {node.layer: node for node in graph.nodes if node.weights}.values():
         changes.setdefault(layer.layer, {}).update(_without_constraints(layer.config))
+    if dtype_policy != "float32":
+        for path in _computing_layers(graph):
+            changes.setdefault(path, {})["dtype"] = dtype_policy
     indices = kept_indices(channels, kept)
     small = {key: take(array, indices[key]) for key, array in folded.items()}
-    return rebuild(model, changes, small)
+    return Shrunk(rebuild(model, changes, small), indices)
 
 
 def masked_weights(
@@ -112,6 +160,12 @@ def _fold_constants(
                 bias = weights.get(key, np.zeros(step.width, np.float32))
                 folded[key] = (bias + added).astype(bias.dtype)
     return folded
+
+
+def _computing_layers(graph: Graph) -> Iterator[str]:
+    for node in graph.nodes:
+        if node.name not in graph.outputs and node.kind not in ("InputLayer", "Rescaling", "Normalization"):
+            yield node.layer
 
 
 def _without_constraints(config: Mapping[str, Any]) -> dict[str, None]:

@@ -9,15 +9,15 @@ synapses is the wanted one, with F P clipped at 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from gakeras.synthesis.clusters import Clusters
 from gakeras.synthesis.mating import Candidates
-from gakeras.synthesis.probability import log_probability
-from gakeras.synthesis.settings import Budget, Synthesis
+from gakeras.synthesis.probability import log_lamp, log_probability
+from gakeras.synthesis.settings import Budget, Factors, Synthesis
 
 _TOLERANCE = 1e-7  # of log F, and so of the share of synapses
 
@@ -45,11 +45,14 @@ def impose(candidates: Candidates, clusters: Mapping[str, Clusters], settings: S
     as it shall be. Where the candidates are fewer than that, all probabilities are 1.
     """
     cluster_logs, synapse_logs = score(candidates, clusters, settings)
-    log_c, log_s = _log_factors(cluster_logs, synapse_logs, candidates, clusters, settings)
-    return Probabilities(
-        _chances(cluster_logs, clusters, log_c),
-        {name: _clipped(logs, log_s) for name, logs in synapse_logs.items()},
-    )
+    chances: dict[str, np.ndarray] = {}
+    synapses: dict[str, np.ndarray] = {}
+    for names, environment in _parts(clusters, settings):
+        part = {name: clusters[name] for name in names}
+        log_c, log_s = _log_factors(cluster_logs, synapse_logs, candidates, part, environment)
+        chances |= _chances(cluster_logs, part, log_c)
+        synapses |= {name: _clipped(synapse_logs[name], log_s) for name in names}
+    return Probabilities(chances, synapses)
 
 
 def score(
@@ -65,10 +68,16 @@ def score(
         name: log_probability(candidates.clusters[name], group.living(candidates.masks[name]), **shape)  # type: ignore[arg-type]
         for name, group in clusters.items()
     }
-    of_synapses = {
-        name: log_probability(candidates.synapses[name], mask, **shape)  # type: ignore[arg-type]
-        for name, mask in candidates.masks.items()
-    }
+    if settings.synapse_score == "lamp":
+        of_synapses = {
+            name: log_lamp(candidates.synapses[name], mask, settings.sharpness)
+            for name, mask in candidates.masks.items()
+        }
+    else:
+        of_synapses = {
+            name: log_probability(candidates.synapses[name], mask, **shape)  # type: ignore[arg-type]
+            for name, mask in candidates.masks.items()
+        }
     return of_clusters, of_synapses
 
 
@@ -96,26 +105,41 @@ def solve_factor(logs: np.ndarray, weights: np.ndarray, target: float) -> float:
     return high
 
 
+def _parts(
+    clusters: Mapping[str, Clusters], settings: Synthesis
+) -> Iterator[tuple[list[str], Budget | Factors]]:
+    """Yield which kernels share an environment, and which one."""
+    environment = settings.environment
+    if settings.budget_per == "network" or not isinstance(environment, Budget):
+        yield list(clusters), environment
+        return
+    for name in clusters:
+        power = settings.exponents.get(name.rpartition("/")[0], 1.0)
+        yield [name], Budget(environment.cluster_share**power, environment.synapse_share**power)
+
+
 def _log_factors(
     cluster_logs: Mapping[str, np.ndarray],
     synapse_logs: Mapping[str, np.ndarray],
     candidates: Candidates,
     clusters: Mapping[str, Clusters],
-    settings: Synthesis,
+    environment: Budget | Factors,
 ) -> tuple[float, float]:
-    environment = settings.environment
+    """Return log F_c and log F_s for some of the kernels."""
     if not isinstance(environment, Budget):
         return float(np.log(environment.cluster)), float(np.log(environment.synapse))
+    names = list(clusters)
     sizes = {name: group.sums(candidates.masks[name]) for name, group in clusters.items()}
     removable = [name for name, group in clusters.items() if not group.is_exempt]
     num_removable = sum(float(sizes[name].sum()) for name in removable)
-    room = candidates.num_parent_synapses / max(sum(float(size.sum()) for size in sizes.values()), 1.0)
+    num_parent = sum(candidates.parent_synapses[name] for name in names)
+    room = num_parent / max(sum(float(size.sum()) for size in sizes.values()), 1.0)
     wanted = environment.cluster_share * num_removable * room
     log_c = solve_factor(_joined(cluster_logs, removable), _joined(sizes, removable), wanted)
     chances = _chances(cluster_logs, clusters, log_c)
     weights = {name: chances[name][group.ids] for name, group in clusters.items()}
-    wanted = environment.share * candidates.num_parent_synapses
-    log_s = solve_factor(_joined(synapse_logs, list(clusters)), _joined(weights, list(clusters)), wanted)
+    wanted = environment.share * num_parent
+    log_s = solve_factor(_joined(synapse_logs, names), _joined(weights, names), wanted)
     return log_c, log_s
 
 

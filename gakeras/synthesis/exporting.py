@@ -11,9 +11,9 @@ import numpy as np
 from gakeras.fitness.evaluation import forget_models
 from gakeras.fitness.options import TrainingOptions
 from gakeras.graph import model_cost
-from gakeras.graph.rebuilding import write_weights
+from gakeras.graph.rebuilding import read_weights, write_weights
 from gakeras.synthesis.births import load_ancestor
-from gakeras.synthesis.compaction import compact
+from gakeras.synthesis.compaction import compact, masked_weights, shrink
 from gakeras.synthesis.storage import load_masks, load_weights
 from gakeras.synthesis.upbringing import open_nursery
 
@@ -29,7 +29,7 @@ def export_network(payload: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         Measures: `file_bytes`, `parameters`, `multiply_accumulates`, and `max_difference`, the
-        largest difference of an output from the masked network's on 256 training examples.
+        largest difference of an output from the masked network's on 256 training examples, in float32.
         Artifacts: `model`.
     """
     path = Path(payload["save_to"])
@@ -40,7 +40,11 @@ def export_network(payload: Mapping[str, Any]) -> dict[str, Any]:
         small = compact(model, masks)
         examples = np.asarray(nursery.data.x[:_NUM_COMPARED])
         difference = np.abs(model.predict_on_batch(examples) - small.predict_on_batch(examples)).max()
-        nursery.head.compile(small, TrainingOptions(**payload["training"]), with_metrics=True)
+        options = TrainingOptions(**payload["training"])
+        if options.dtype_policy != "float32":
+            weights = masked_weights(read_weights(model), masks)
+            small = shrink(model, nursery.graph, nursery.channels, weights, options.dtype_policy).model
+        nursery.head.compile(small, options, with_metrics=True)
         small.optimizer.build(small.trainable_variables)  # or loading warns that its state is missing
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.tmp.keras")

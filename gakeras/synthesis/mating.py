@@ -19,7 +19,7 @@ import numpy as np
 
 from gakeras.errors import InputError
 from gakeras.synthesis.clusters import Clusters
-from gakeras.synthesis.masks import Masks, count_synapses
+from gakeras.synthesis.masks import Masks
 from gakeras.synthesis.probability import normalizer, truncate
 from gakeras.synthesis.settings import Synthesis
 
@@ -52,14 +52,19 @@ class Candidates:
         clusters: M_c, the strength of each cluster.
         synapses: M_s, the strength of each synapse, from 0 to 1 within its layer.
         magnitudes: Mean |w| over the parents that have the synapse, in the weights' own scale.
-        num_parent_synapses: The mean over the parents, which a budget is a share of.
+        parent_synapses: How many each kernel has, the mean over the parents.
     """
 
     masks: Masks
     clusters: Mapping[str, np.ndarray]
     synapses: Mapping[str, np.ndarray]
     magnitudes: Mapping[str, np.ndarray]
-    num_parent_synapses: float
+    parent_synapses: Mapping[str, float]
+
+    @property
+    def num_parent_synapses(self) -> float:
+        """The mean over the parents, which a budget is a share of."""
+        return sum(self.parent_synapses.values())
 
 
 def mate(
@@ -82,7 +87,7 @@ def mate(
     """
     weights = _checked(parents, alpha)
     needed = int(np.ceil(settings.chi * len(parents) - 1e-9))
-    masks, of_clusters, of_synapses, magnitudes = {}, {}, {}, {}
+    masks, of_clusters, of_synapses, magnitudes, counts = {}, {}, {}, {}, {}
     for name, group in clusters.items():
         has_synapse = np.stack([parent.masks[name] for parent in parents])
         has_cluster = np.stack([group.living(mask) for mask in has_synapse])
@@ -93,8 +98,8 @@ def mate(
         of_synapses[name] = _synapse_mating(strengths, has_synapse, has_cluster, group, weights)
         owned = np.abs(strengths) * has_synapse
         magnitudes[name] = owned.sum(axis=0) / np.maximum(has_synapse.sum(axis=0), 1)
-    num_parent_synapses = float(np.mean([count_synapses(parent.masks) for parent in parents]))
-    return Candidates(masks, of_clusters, of_synapses, magnitudes, num_parent_synapses)
+        counts[name] = float(np.count_nonzero(has_synapse)) / len(parents)
+    return Candidates(masks, of_clusters, of_synapses, magnitudes, counts)
 
 
 def _cluster_mating(

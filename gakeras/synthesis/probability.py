@@ -60,3 +60,24 @@ def log_probability(
     """
     z = normalizer(strengths[alive], normalization, quantile)
     return np.where(alive, np.minimum(0.0, sharpness * (strengths / z - 1.0)), -np.inf)
+
+
+def lamp_scores(strengths: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return w_u^2 / (sum of w_v^2 over the living v of the layer with |w_v| >= |w_u|), 0 for the others.
+
+    Layer-adaptive magnitude pruning (Lee et al. 2021, equation 1). The strongest of every layer has 1.
+
+    >>> lamp_scores(np.array([1.0, -2.0, 3.0]), np.array([True, True, False])).tolist()
+    [0.2, 1.0, 0.0]
+    """
+    squares = np.where(mask, strengths, 0.0).ravel().astype(np.float64) ** 2
+    order = np.argsort(-squares, kind="stable")
+    scores = np.empty_like(squares)
+    scores[order] = squares[order] / np.maximum(np.cumsum(squares[order]), np.finfo(float).tiny)
+    return scores.reshape(mask.shape)
+
+
+def log_lamp(strengths: np.ndarray, alive: np.ndarray, sharpness: float = 1.0) -> np.ndarray:
+    """Return sharpness * log of `lamp_scores`, and -inf for what does not live."""
+    scores = np.maximum(lamp_scores(strengths, alive), np.finfo(float).tiny)
+    return np.where(alive, sharpness * np.log(scores), -np.inf)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -11,6 +12,8 @@ from gakeras.errors import InputError
 from gakeras.synthesis.clusters import ClusterKind
 
 Normalization = Literal["max", "mean", "quantile"]
+Strength = Literal["weight", "gradient"]
+SynapseScore = Literal["exponential", "lamp"]
 Method = Literal["synthesis", "random", "magnitude", "lamp", "deterministic"]
 Share = Annotated[float, Field(gt=0, le=1)]
 _STRICT = ConfigDict(extra="forbid")
@@ -74,6 +77,14 @@ class Synthesis:
             ones are removed, as in the papers; or `living` ones, for which as many more are drawn.
         cap: The most of the parent's synapses that an offspring may have, or None. The paper
             says 80 %.
+        budget_per: Whether the budget is one of the whole `network`, or of every `layer` alone.
+        exponents: Powers of a layer's budget by its name, with `budget_per="layer"`: 0.5 keeps more,
+            2 less, 0 everything; 1 for those that are not named.
+        strength: What W and w are in equations 4 and 5: the size of a synapse's `weight`, or of its
+            weight times the `gradient` of the loss, root mean square over batches (docs/synthesis.md).
+        synapse_score: Equation 5 as it is (`exponential`), or in its place the share
+            w^2 / (sum of all v^2 in the layer with |v| >= |w|) of Lee et al. (2021), which can be
+            compared across layers (`lamp`).
         normalization: What Z and z are, layer by layer, over the living: the largest strength,
             the mean, or a quantile of them; probabilities are clipped at 1.
         quantile: Which one.
@@ -94,6 +105,10 @@ class Synthesis:
     environment: Budget | Factors = Budget()
     budget_counts: Literal["drawn", "living"] = "drawn"
     cap: Share | None = 0.8
+    budget_per: Literal["network", "layer"] = "network"
+    exponents: dict[str, Annotated[float, Field(ge=0)]] = field(default_factory=dict)
+    strength: Strength = "weight"
+    synapse_score: SynapseScore = "exponential"
     normalization: Normalization = "max"
     quantile: Share = 0.95
     sharpness: Annotated[float, Field(gt=0)] = 8.0
@@ -116,6 +131,12 @@ class Synthesis:
                 "Only a budget can count living synapses.",
                 expected="environment=Budget(...)",
                 received=f'budget_counts="living", environment={self.environment}',
+            )
+        if self.exponents and self.budget_per != "layer":
+            raise InputError(
+                "Exponents are powers of the budgets of layers.",
+                expected='budget_per="layer"',
+                received=f'budget_per="{self.budget_per}", exponents={self.exponents}',
             )
         if budget is None and self.method != "synthesis":
             raise InputError(

@@ -64,6 +64,14 @@ def load_weights(path: Path) -> dict[str, np.ndarray]:
         ) from error
 
 
+def save_answers(path: Path, outputs: np.ndarray) -> None:
+    """Write the outputs of a network for all training examples to an .npy file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp.npy")
+    np.save(temporary, outputs)
+    temporary.rename(path)
+
+
 def _unpacked(bits: np.ndarray, shape: np.ndarray) -> np.ndarray:
     size = tuple(int(length) for length in shape)
     return np.unpackbits(bits, count=int(np.prod(size))).astype(bool).reshape(size)

@@ -13,18 +13,20 @@ import numpy as np
 
 from gakeras.data import StoredData, fold_indices, open_data
 from gakeras.fitness.heads import Head, read_head
-from gakeras.fitness.options import TrainingOptions
+from gakeras.fitness.options import Distillation, DtypePolicy, TrainingOptions
 from gakeras.fitness.trainer import Trainer
 from gakeras.graph import Channels, Graph, model_cost, read_graph, trace_channels
-from gakeras.graph.rebuilding import read_weights, write_weights
+from gakeras.graph.costs import ModelCost
+from gakeras.graph.rebuilding import read_weights
 from gakeras.jobs import JobFailed
-from gakeras.seeding import derive_seed
+from gakeras.seeding import derive_seed, isolated
 from gakeras.synthesis.clusters import form_clusters
-from gakeras.synthesis.compaction import compact
+from gakeras.synthesis.compaction import masked_weights, shrink
 from gakeras.synthesis.masks import Masks, count_synapses
 from gakeras.synthesis.mating import Network
 from gakeras.synthesis.measures import architectural_efficiency, cluster_efficiency, sparse_bytes
 from gakeras.synthesis.precision import Precision, impose_precision
+from gakeras.synthesis.strengths import BATCH_SIZE, NUM_BATCHES, gradient_strengths
 from gakeras.synthesis.weights import hold_masks
 
 
@@ -38,6 +40,8 @@ class Nursery:
         head: Of the model, for these data.
         data: Memory-mapped.
         train, validation: Indices of the training examples that train, and that validate.
+        distillation: How much the ancestor's answers count in a training, or None.
+        answers: The file of its outputs for all training examples, where they count.
     """
 
     model: keras.Model
@@ -47,41 +51,51 @@ class Nursery:
     data: StoredData
     train: np.ndarray
     validation: np.ndarray
+    distillation: Distillation | None = None
+    answers: Path | None = None
 
     def raise_up(
         self, network: Network, options: TrainingOptions, precision: Precision, seed: int
     ) -> tuple[Network, list[float]]:
         """Train a network with its masks held; return it at its precision, and the loss of every epoch.
 
-        The order of examples and dropout are derived from the seed and the epoch.
+        It is trained without the units that it does not have: the same steps up to rounding, in
+        a fraction of the time. The order of examples and dropout are derived from the seed and
+        the epoch.
 
         Raises:
             JobFailed: A loss is not finite.
         """
-        write_weights(self.model, network.weights)
-        hold_masks(self.model, network.masks)
-        self.head.compile(self.model, options)
-        trainer = Trainer(self.model, options.batch_size, len(self.train))
+        weights = with_zeros_alive(network)
+        small = shrink(self.model, self.graph, self.channels, weights, options.dtype_policy)
+        hold_masks(small.model, small.take(network.masks))
+        self.head.compile(small.model, options, distillation=self.distillation)
+        trainer = Trainer(small.model, options.batch_size, len(self.train), options)
+        targets = self._targets()
         losses: list[float] = []
         for epoch in range(options.epochs):
             epoch_seed, rate_factor = derive_seed(seed, "epoch", epoch), options.rate_factor(epoch)
-            loss = trainer.train_epoch(self.data.x, self.data.y, self.train, epoch_seed, rate_factor)
+            loss = trainer.train_epoch(self.data.x, targets, self.train, epoch_seed, rate_factor)
             if not math.isfinite(loss):
                 raise JobFailed(f"diverged: the loss is not finite in epoch {epoch}", {"losses": losses})
             losses.append(loss)
-        trained = impose_precision(read_weights(self.model), precision, self.channels.kernels)
-        return Network(trained, network.masks), losses
+        trained = small.put(network.weights, read_weights(small.model))
+        return Network(impose_precision(trained, precision, self.channels.kernels), network.masks), losses
 
-    def measure(self, network: Network, precision: Precision) -> dict[str, Any]:
+    def measure(
+        self, network: Network, precision: Precision, dtype_policy: DtypePolicy = "float32"
+    ) -> dict[str, Any]:
         """Return everything that a history says of one network; the test set for the report alone.
+
+        What is measured is the compacted model, whose outputs are the masked one's.
 
         Raises:
             JobFailed: The validation loss is not finite.
         """
-        write_weights(self.model, network.weights)
-        if not self.model.compiled:
-            self.head.compile(self.model, TrainingOptions())
-        trainer = Trainer(self.model, 128, len(self.validation))
+        weights = masked_weights(network.weights, network.masks)
+        model = shrink(self.model, self.graph, self.channels, weights, dtype_policy).model
+        self.head.compile(model, TrainingOptions())
+        trainer = Trainer(model, 128, len(self.validation))
         measures: dict[str, Any] = self.head.scores(
             self.data.y[self.validation], trainer.predict(self.data.x, self.validation), "val"
         )
@@ -91,10 +105,32 @@ class Nursery:
             outputs = trainer.predict(self.data.x_test, np.arange(len(self.data.x_test)))
             tested = self.head.scores(self.data.y_test, outputs, "test")
             measures |= {name: value if math.isfinite(value) else None for name, value in tested.items()}
-        return measures | self._size(network.masks, precision)
+        return measures | self._size(network.masks, model_cost(model), precision)
 
-    def _size(self, masks: Masks, precision: Precision) -> dict[str, Any]:
-        cost = model_cost(compact(self.model, masks))
+    def weighed(self, network: Network, seed: int) -> Network:
+        """Return a network with the strengths that the loss on the training part gives its synapses."""
+        small = shrink(self.model, self.graph, self.channels, with_zeros_alive(network))
+        chosen = np.random.default_rng(seed).permutation(self.train)[: NUM_BATCHES * BATCH_SIZE]
+        with isolated(seed):
+            strengths = gradient_strengths(
+                small.model, self.head, self.data.x[chosen], self.data.y[chosen], list(network.masks)
+            )
+        zeros = {name: np.zeros(mask.shape, np.float32) for name, mask in network.masks.items()}
+        return Network(network.weights, network.masks, small.put(zeros, strengths))
+
+    def answer(self) -> np.ndarray:
+        """Return the outputs of the model as it is for all training examples, (n, outputs)."""
+        self.head.compile(self.model, TrainingOptions())
+        trainer = Trainer(self.model, 128, len(self.data.x))
+        return trainer.predict(self.data.x, np.arange(len(self.data.x)))
+
+    def _targets(self) -> np.ndarray:
+        if self.distillation is None or self.answers is None:
+            return self.data.y
+        answers = np.load(self.answers, allow_pickle=False)
+        return self.head.distilled(self.data.y, answers, self.distillation)
+
+    def _size(self, masks: Masks, cost: ModelCost, precision: Precision) -> dict[str, Any]:
         return {
             "synapses": count_synapses(masks),
             "efficiency": architectural_efficiency(masks),
@@ -109,6 +145,18 @@ class Nursery:
         }
 
 
+def with_zeros_alive(network: Network) -> dict[str, np.ndarray]:
+    """Return masked weights in which a living synapse that happens to be 0 has the smallest weight there is.
+
+    So a unit stays that has no other: training may still make something of it.
+    """
+    weights = masked_weights(network.weights, network.masks)
+    for name, mask in network.masks.items():
+        array = weights[name]
+        weights[name] = np.where(mask & (array == 0), np.finfo(array.dtype).tiny, array)
+    return weights
+
+
 def open_nursery(model: keras.Model, payload: Mapping[str, Any]) -> Nursery:
     """Return the nursery of a model for the data that a job names.
 
@@ -121,4 +169,7 @@ def open_nursery(model: keras.Model, payload: Mapping[str, Any]) -> Nursery:
     channels = trace_channels(graph)
     head = read_head(model, graph, data.info.task, data.info.input_shape)
     train, validation = fold_indices(np.load(payload["folds_file"], allow_pickle=False), 0)
-    return Nursery(model, graph, channels, head, data, train, validation)
+    lesson = payload.get("distillation")
+    distillation = None if lesson is None else Distillation(**lesson)
+    answers = None if lesson is None else Path(payload["answers"])
+    return Nursery(model, graph, channels, head, data, train, validation, distillation, answers)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gakeras.data import load_source
 from gakeras.data.stl10 import read_stl10
 from gakeras.errors import InputError
 
@@ -54,3 +55,9 @@ def test_every_image_has_a_label(folder: Path) -> None:
     np.array([1, 2], np.uint8).tofile(folder / "train_y.bin")
     with pytest.raises(InputError, match=r"3 labels.*2 in .*train_y\.bin"):
         read_stl10(folder)
+
+
+def test_the_folder_is_a_source_by_its_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.rename(folder.parent / "stl10_binary")
+    monkeypatch.setenv("STL10", str(folder.parent))
+    assert load_source("${STL10}/stl10_binary", limit=2).x.shape == (2, 96, 96, 3)

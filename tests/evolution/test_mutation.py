@@ -16,8 +16,7 @@ from pydantic import ValidationError
 
 from gakeras.encoding import Block, Conv, Dense, Genome, MaxPool, SearchSpace, random_genome
 from gakeras.evolution import Variation
-from gakeras.evolution.mutation import (
-    add_layer,
+from gakeras.evolution.block_mutation import (
     change_activation,
     change_dropout,
     change_filter_size,
@@ -25,10 +24,8 @@ from gakeras.evolution.mutation import (
     change_number_of_filters,
     change_padding,
     change_pool_size,
-    del_layer,
-    mutate,
-    mutate_layer,
 )
+from gakeras.evolution.mutation import add_layer, del_layer, mutate, mutate_layer
 from gakeras.seeding import isolated
 
 law = settings(deadline=None, derandomize=True)

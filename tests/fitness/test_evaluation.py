@@ -181,3 +181,14 @@ def test_what_was_measured_before_a_network_diverged_is_kept(
         evaluate(payload_of(DENSE, table, folds=[0, 1]))
     folds = caught.value.measures["folds"]
     assert [[epoch["loss"] for epoch in fold["epochs"]] for fold in folds] == [[0.5, 0.4], [0.3, None]]
+
+
+def test_going_on_in_the_worker_that_paused_is_not_traced_again_and_scores_the_same(
+    plain: Whole, tmp_path: Path
+) -> None:
+    whole = plain.again(to_epoch=2)
+    first = evaluate(plain.payload | {"to_epoch": 1, "save_to": str(tmp_path)})
+    second = evaluate(plain.payload | {"from_epoch": 1, "load_from": str(tmp_path)})
+    assert first["measures"]["traced"] and not second["measures"]["traced"]
+    assert scores_of(first)[0] + scores_of(second)[0] == whole[0]
+    assert evaluate(plain.payload)["measures"]["traced"]

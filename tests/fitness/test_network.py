@@ -210,3 +210,16 @@ def test_options_come_back_from_json() -> None:
 def test_options_that_no_training_could_have_are_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(fields))):
         TrainingOptions(**fields)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_a_mixed_policy_computes_in_half_precision_on_float32_weights_and_stays_inside(policy: str) -> None:
+    options = TrainingOptions(dtype_policy=policy)  # type: ignore[arg-type]
+    info = DataInfo(TASKS["multiclass"], (8, 8), 40, 0, Scaling("divide", 16.0), "")
+    model = compiled_model(CONV, info, options)
+    kinds = {layer.name: layer.compute_dtype for layer in model.layers}
+    half = policy.removeprefix("mixed_")
+    assert kinds["rescale"] == kinds["output"] == "float32"
+    assert {dtype for name, dtype in kinds.items() if name.startswith(("conv", "dense"))} == {half}
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gakeras.fitness.objectives import WEIGHTS, fold_losses, fold_metrics, objectives, spread
+from gakeras.fitness.objectives import fold_losses, fold_metrics, objectives, spread, weights
 
 
 def measures_of(*folds: list[tuple[float | None, float]]) -> dict[str, Any]:
@@ -34,7 +34,18 @@ def test_fitness_is_the_mean_of_the_last_validation_losses() -> None:
 
 
 def test_there_is_a_weight_for_every_objective_and_the_loss_is_minimised() -> None:
-    assert len(WEIGHTS) == len(objectives(TWO_FOLDS)) and WEIGHTS[0] < 0
+    names = ("loss", "parameters")
+    values = objectives({**TWO_FOLDS, "parameters": 7}, names)
+    assert len(weights(names)) == len(values) and max(weights(names)) < 0
+
+
+def test_a_penalty_adds_to_the_loss_and_to_nothing_else() -> None:
+    measures = {**TWO_FOLDS, "parameters": 1000, "flops": 10}
+    assert objectives(measures, ("loss", "flops"), {"parameters": 1e-3}) == (1.375, 10.0)
+
+
+def test_a_size_that_was_not_measured_is_that_of_the_parameters_and_a_latency_is_infinite() -> None:
+    assert objectives({"parameters": 5}, ("size", "latency")) == (20.0, math.inf)
 
 
 def test_a_loss_that_json_could_not_hold_counts_as_infinite() -> None:

@@ -61,11 +61,11 @@ def test_lamp_keeps_the_largest_weights_of_each_layer_whatever_its_scale() -> No
 
 
 def test_lamp_scores_are_those_of_the_paper() -> None:
-    from gakeras.synthesis.baselines import _lamp_scores
+    from gakeras.synthesis.probability import lamp_scores
 
     magnitudes, mask = np.array([1.0, 3.0, 2.0, 9.0]), np.array([True, True, True, False])
     expected = [1 / (1 + 4 + 9), 9 / 9, 4 / (4 + 9)]
-    np.testing.assert_allclose(_lamp_scores(magnitudes, mask)[:3], expected)
+    np.testing.assert_allclose(lamp_scores(magnitudes, mask)[:3], expected)
 
 
 @law

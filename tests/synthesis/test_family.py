@@ -138,6 +138,12 @@ def test_the_last_training_is_of_the_smallest_accepted_offspring_and_is_tried_on
     assert len(again.births) == 5
 
 
+def test_last_trainings_can_be_of_the_largest_networks_that_reach_given_efficiencies() -> None:
+    family = grow(lambda birth: 0.9, generations=4, last={"epochs": 1}, last_efficiencies=[1.5, 2, 3, 8, 99])
+    last = [birth.parents for birth in family.births if birth.role == "last"]
+    assert last == [(1,), (2,), (3,)]  # their efficiencies are 2, 4 and 8; nothing reaches 99
+
+
 def test_more_generations_go_on_from_the_latest_and_end_with_another_last_training() -> None:
     family = grow(falling(0.0), generations=2, last={"epochs": 5})
     family = grow(falling(0.0), family, generations=3, last={"epochs": 5})

@@ -14,6 +14,7 @@ from stub_runs import has_lines, wait_until
 import gakeras
 from gakeras.config import find_config, load_config
 from gakeras.data import load_source
+from gakeras.exporting import open_runtime
 from gakeras.lineage import Lineage, open_synthesis
 
 KERAS_ALONE = """
@@ -51,6 +52,12 @@ def test_the_winner_of_a_search_becomes_a_smaller_model_that_loads_with_keras_al
     assert (parameters, is_gakeras_there) == (best.parameters, False)
     assert accuracy == pytest.approx(best.test["accuracy"], abs=1e-6)
     assert lineage.compact().count_params() == best.parameters
+
+    predict = open_runtime(lineage.export(tmp_path / "small.tflite"))
+    said = predict(np.asarray(arrays.x_test)).argmax(axis=1)
+    assert np.mean(said == arrays.y_test) == pytest.approx(accuracy, abs=1e-6)
+    card = (tmp_path / "small.tflite.md").read_text()
+    assert f"parameters: {best.parameters:,}" in card and f"| {best.accuracy:.4f} |" in card
 
 
 @pytest.mark.slow

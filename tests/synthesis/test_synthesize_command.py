@@ -108,12 +108,13 @@ def test_show_and_export_take_the_run_of_a_synthesis(gakeras: Gakeras, folder: P
     assert said["best"] == 4 and [row["synapses"] for row in said["history"]][:2] == [10_000, 5_000]
     code, out, _ = gakeras("export", "run", "small.keras")
     assert code == 0 and json.loads((folder / "small.keras").read_text())["synapses"] == 625
+    assert "synapses before compaction: 625" in (folder / "small.keras.md").read_text()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere"], "a shipped one: lenet_mnist"),
+        (["nowhere"], "a shipped one: alexnet_cifar10"),
         (["nowhere.keras"], "which is not there"),
         (["digits"], "kind = 'search'. Use `gakeras search"),
         (["configs/stub.toml", "--set", "generation=3"], "the nearest is `generations`"),

@@ -1,0 +1,55 @@
+"""What a model card says of the winner of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gakeras.evolution import Individual
+from gakeras.exporting.card import Section
+from gakeras.exports import data_section, versions_section
+from gakeras.fitness.objectives import fold_losses, fold_metrics, spread
+from gakeras.journal import Record
+from gakeras.run import RunDirectory
+
+
+def search_sections(run: RunDirectory, best: Individual, training: Record) -> dict[str, Section]:
+    """Return the sections of a card.
+
+    Args:
+        run: The search.
+        best: The individual that was trained.
+        training: The journal's record of the training that gave the model.
+    """
+    metric = "accuracy" if run.info.task.is_classification else "mean absolute error"
+    losses, metrics = fold_losses(best.measures), fold_metrics(best.measures)
+    scores = [
+        (f"fold {n}", f"{loss:.4f}", f"{value:.4f}")
+        for n, (loss, value) in enumerate(zip(losses, metrics, strict=True))
+    ]
+    means = [f"{sum(each) / len(each):.4f} +- {spread(each):.4f}" for each in (losses, metrics)]
+    measures = training["result"]["measures"]
+    return {
+        "What it is": {
+            "found by": f"gakeras, the search {run.settings.name!r}, individual {best.id}",
+            "seed": run.settings.seed,
+            "parameters": best.parameters,
+            "FLOPs of one example": best.flops,
+            "backend": run.settings.backend,
+        },
+        "Network": str(best.genome),
+        "Cross-validation": [("validation", "loss", metric), *scores, ("mean and deviation", *means)],
+        "This model, trained on all training examples": _final_scores(measures, metric)
+        | {key: value for key, value in training["key"]["training"].items() if value is not None},
+        "Data": data_section(run),
+        "Versions": versions_section(run),
+    }
+
+
+def _final_scores(measures: Mapping[str, Any], metric: str) -> dict[str, object]:
+    return {
+        f"{part} {label}": f"{measures[f'{part}_{key}']:.4f}"
+        for part in ("test", "train")
+        for key, label in (("metric", metric), ("loss", "loss"))
+        if f"{part}_{key}" in measures
+    }

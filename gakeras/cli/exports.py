@@ -1,0 +1,110 @@
+"""`gakeras export`: a model for where it is used."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gakeras.cli.options import ProgressOption, app, console
+from gakeras.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@app.command()
+def export(
+    source: Annotated[
+        Path, typer.Argument(metavar="RUN_DIR|MODEL.keras", help="The directory of a run, or a Keras model.")
+    ],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help=".keras, .tflite or .onnx, or a new folder for a SavedModel."),
+    ],
+    format: Annotated[
+        str | None,
+        typer.Option(help="For .tflite: litert_float16, litert_int8 or litert_int8_weights."),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Examples for a model and int8: the name of a data set, or an .npz. A run has its own."
+        ),
+    ] = None,
+    progress: ProgressOption = True,
+) -> None:
+    """Write a model for another runtime, with a model card beside it: FILE.md.
+
+    Of a search it is the best network, trained as the run's settings say; of a synthesis the smallest
+    within its max_drop, compacted; of a growth the ensemble. LiteRT files are compared by
+    pip install "gakeras[litert]", and ONNX is written by pip install "gakeras[onnx]".
+
+    Example: gakeras export runs/mnist mnist.tflite --format litert_int8
+
+    Example: gakeras export mnist.keras mnist.onnx
+    """
+    if source.is_dir() or source.suffix != ".keras":
+        path = _export_growth(source, file, format) or _export_run(source, file, format, progress)
+    else:
+        path = _export_model(source, file, format, data)
+    console.print(f"wrote {path} and {path}.md", markup=False, highlight=False)
+
+
+def _export_growth(run_dir: Path, file: Path, format: str | None) -> Path | None:
+    """Export the ensemble of a growth; None where the run is something else."""
+    from gakeras.growth import Growth, open_growth
+    from gakeras.run import open_run
+
+    if open_run(run_dir).kind != "growth":
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        ensemble = Growth(open_growth(run_dir)).save_ensemble(Path(folder) / f"{run_dir.name}.keras")
+        return _export_model(ensemble, file, format, None)
+
+
+def _export_run(run_dir: Path, file: Path, format: str | None, progress: bool) -> Path:
+    from gakeras.lineage import Lineage, open_synthesis
+    from gakeras.results import SearchResult
+    from gakeras.run import open_run
+
+    run = open_run(run_dir)
+    if run.kind == "synthesis":
+        return Lineage(open_synthesis(run_dir)).export(file, format=format)
+    return SearchResult(run, progress=progress).export(file, format=format)
+
+
+def _export_model(source: Path, file: Path, format: str | None, data: str | None) -> Path:
+    from gakeras.exporting.card import card_path, file_section, model_card
+    from gakeras.exporting.formats import check_installed, choose_format
+
+    chosen = choose_format(file, format)
+    check_installed(chosen)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from gakeras.exporting.work import export_and_compare, load_model
+
+    model = load_model(source)
+    measures = export_and_compare(model, file, chosen, _examples(data, model))
+    about = {"made from": source.name, "parameters": model.count_params()}
+    card = model_card(file.name, {"What it is": about, "File": file_section(file.name, measures)})
+    card_path(file).write_text(card, encoding="utf-8")
+    return file
+
+
+def _examples(data: str | None, model: Any) -> np.ndarray | None:
+    if data is None:
+        return None
+    from gakeras.data import load_source
+
+    x, shape = load_source(data).x[:256], tuple(model.inputs[0].shape[1:])
+    if x[0].size != math.prod(shape):
+        raise InputError(
+            "A model is calibrated on examples that it takes.",
+            expected=f"examples of shape {shape}",
+            received=f"{data}, whose examples have the shape {x.shape[1:]}",
+        )
+    return x.reshape(len(x), *shape)

@@ -1,0 +1,177 @@
+"""The finals: the best of a search by one fold get all folds, and then the length of the final training.
+
+One fold may prefer a worse network for good, and a short training a fast learner. So the
+winner is decided among a few finalists by means over the same folds.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gakeras.evolution.budget import Budget
+from gakeras.evolution.individual import Fitness, Individual
+from gakeras.evolution.ladder import Step, Stretch
+from gakeras.evolution.loops import Workers
+from gakeras.evolution.pieces import fold_losses
+from gakeras.evolution.state import Event, Finished, Measured, Proposal, SearchState, Stage
+from gakeras.jobs import JobResult
+
+MARGIN = 1.2
+"""What finals are predicted to cost is multiplied by this before it is kept back."""
+
+FinalResults = Mapping[tuple[int, Stage, int], JobResult]
+"""Results of finalists' folds by (number of the individual, stage, fold)."""
+
+
+@dataclass(frozen=True)
+class Finals:
+    """How finalists are compared: how many, on how many folds, and over how many epochs.
+
+    `final_epochs` is the length of the final training. Where `max_cpu_seconds` is given, no
+    more folds of that length are done than keep the finals within it, the same for all.
+    """
+
+    num_finalists: int
+    num_folds: int
+    epochs: int
+    final_epochs: int
+    num_final_folds: int | None = None
+    max_cpu_seconds: float | None = None
+
+    def chosen(self, state: SearchState) -> tuple[Individual, ...]:
+        """Return the finalists: the first of the population."""
+        return state.population[: self.num_finalists]
+
+    def final_folds(self, state: SearchState) -> int:
+        """Return on how many folds the finalists are trained at the final length."""
+        wanted = self.num_folds if self.num_final_folds is None else self.num_final_folds
+        if self.max_cpu_seconds is None:
+            return wanted
+        left = self.max_cpu_seconds - sum(map(self._cost_of_other_folds, self.chosen(state)))
+        a_fold = sum(self.final_epochs * epoch_seconds(finalist) for finalist in self.chosen(state))
+        return max(0, min(wanted, int(left / a_fold))) if a_fold > 0 else wanted
+
+    def predicted_cpu_seconds(self, state: SearchState) -> float:
+        """Return what the finals will take, were the search to end now; from the finalists' own epochs."""
+        finalists, final_folds = self.chosen(state), self.final_folds(state)
+        a_final = sum(self.final_epochs * epoch_seconds(finalist) for finalist in finalists)
+        return MARGIN * (sum(map(self._cost_of_other_folds, finalists)) + final_folds * a_final)
+
+    def reserve(self, state: SearchState, slots: int) -> tuple[float, float]:
+        """Return the (CPU-seconds, seconds) to keep back for them, on so many workers."""
+        cpu_seconds = self.predicted_cpu_seconds(state)
+        if not cpu_seconds:
+            return 0.0, 0.0
+        longest = max(self.final_epochs * epoch_seconds(finalist) for finalist in self.chosen(state))
+        pace = state.busy_seconds / state.cpu_seconds if state.cpu_seconds else 1.0
+        return cpu_seconds, pace * max(cpu_seconds / slots, longest)
+
+    def steps(self, state: SearchState) -> list[Step]:
+        """Return what is to be done for the finalists, the other folds first, and not done yet."""
+        steps: list[Step] = []
+        others = range(1, self.num_folds)
+        plan: list[tuple[Stage, int, int]] = [("folds", fold, self.epochs) for fold in others]
+        plan += [("final", fold, self.final_epochs) for fold in range(self.final_folds(state))]
+        for stage, fold, to_epoch in plan:
+            for finalist in self.chosen(state):
+                if (finalist.id, stage, fold) not in state.finals:
+                    proposal = Proposal(finalist.id, finalist.genome, finalist.parents)
+                    steps.append(Step(proposal, Stretch((fold,), 0, to_epoch), stage))
+        return steps
+
+    def _cost_of_other_folds(self, finalist: Individual) -> float:
+        return (self.num_folds - 1) * self.epochs * epoch_seconds(finalist)
+
+
+def run_finals(state: SearchState, finals: Finals, workers: Workers, budget: Budget) -> Iterator[list[Event]]:
+    """Do what is left of the finals; a generator of batches of events, as the loops are.
+
+    ```
+    for each finalist: train on every other fold
+    for each finalist: train on all folds at the length of the final training
+    ```
+
+    What is not done when the time is up is left out, so that finalists are compared on the
+    folds they have in common.
+    """
+    waiting, running = finals.steps(state), dict[str, Step]()
+    while (waiting or running) and budget.seconds_left() != 0.0:
+        may_start = budget.session is None or not budget.session.is_closing(state.durations)
+        while may_start and waiting and len(running) < workers.slots:
+            step = waiting.pop(0)
+            running[step.job_id] = step
+            workers.submit(step)
+        if not running:
+            return
+        events = [_measured(running, ended) for ended in workers.collect(budget.patience())]
+        if events:
+            yield list(events)
+        for event in events:
+            state.add_piece(event)
+
+
+def rank_finalists(individuals: Sequence[Individual], finals: FinalResults) -> list[Individual]:
+    """Return those that got all folds, best first, with all folds as their measures and fitness.
+
+    They are ranked by the mean loss at the final length over the folds that all have; where
+    there is none, by the mean over all folds at the length of the search.
+    """
+    numbers = {number for number, _, _ in finals}
+    num_folds = max([fold + 1 for _, stage, fold in finals if stage == "folds"], default=0)
+    ranked = [
+        _with_all_folds(individual, finals, num_folds)
+        for individual in individuals
+        if individual.id in numbers and _has_all_folds(individual.id, finals, num_folds)
+    ]
+    if not num_folds or not ranked:
+        return []
+    at_length = {each.id: _losses_at_length(each.id, finals) for each in ranked}
+    shared = set.intersection(*(set(losses) for losses in at_length.values()))
+
+    def key(finalist: Individual) -> tuple[float, float]:
+        losses = [at_length[finalist.id][fold] for fold in shared]
+        return (statistics.fmean(losses) if losses else 0.0, finalist.loss)
+
+    return sorted(ranked, key=key)
+
+
+def epoch_seconds(individual: Individual) -> float:
+    """Return the CPU-seconds an epoch of one fold took, the tracing of the model included."""
+    epochs = [epoch for fold in individual.measures.get("folds", ()) for epoch in fold["epochs"]]
+    return statistics.fmean(epoch.get("cpu_seconds", 0.0) for epoch in epochs) if epochs else 0.0
+
+
+def _measured(running: dict[str, Step], ended: Finished) -> Measured:
+    step = running.pop(ended.result.job_id)
+    return Measured(step.number, ended.result, step.stage, (step.stretch.folds or (0,))[0])
+
+
+def _has_all_folds(number: int, finals: FinalResults, num_folds: int) -> bool:
+    results = [finals.get((number, "folds", fold)) for fold in range(1, num_folds)]
+    return all(result is not None and result.status == "ok" for result in results)
+
+
+def _losses_at_length(number: int, finals: FinalResults) -> dict[int, float]:
+    """Return the loss of every fold at the final length; one that failed is infinite."""
+    return {
+        fold: fold_losses(result).get(fold, math.inf) if result.status == "ok" else math.inf
+        for (other, stage, fold), result in finals.items()
+        if (other, stage) == (number, "final")
+    }
+
+
+def _with_all_folds(individual: Individual, finals: FinalResults, num_folds: int) -> Individual:
+    others = [finals[individual.id, "folds", fold].measures["folds"][0] for fold in range(1, num_folds)]
+    at_length = [
+        result.measures["folds"][0]
+        for (number, stage, _), result in sorted(finals.items())
+        if (number, stage, result.status) == (individual.id, "final", "ok")
+    ]
+    folds = [individual.measures["folds"][0], *others]
+    measures = {**individual.measures, "folds": folds, "final": at_length}
+    values = list(individual.fitness.values)
+    values[0] = statistics.fmean(fold_losses(measures).values())
+    return replace(individual, measures=measures, fitness=Fitness(values, individual.fitness.weights))

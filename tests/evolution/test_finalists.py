@@ -1,0 +1,144 @@
+"""Laws of the finals: means over the same folds decide, and what is done is not done again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from gakeras.encoding import Genome
+from gakeras.evolution import (
+    Budget,
+    Event,
+    Finals,
+    Finished,
+    Fitness,
+    Individual,
+    Measured,
+    SearchState,
+    Step,
+    rank_finalists,
+    run_finals,
+)
+from gakeras.jobs import JobResult
+
+FINALS = Finals(num_finalists=3, num_folds=3, epochs=8, final_epochs=20)
+
+
+def fold(number: int, loss: float, epochs: int = 8) -> dict[str, object]:
+    scores = [{"epoch": n, "val_loss": loss, "cpu_seconds": 1.0} for n in range(epochs)]
+    return {"fold": number, "epochs": scores}
+
+
+def individual(number: int, loss: float) -> Individual:
+    genome = Genome.parse(f"dense #{number + 1} activation=relu")
+    return Individual(number, genome, Fitness([loss]), {"folds": [fold(0, loss)]})
+
+
+def searched() -> SearchState:
+    people = tuple(individual(number, 0.1 + number / 100) for number in range(5))
+    return SearchState(population=people, cpu_seconds=100.0, busy_seconds=100.0)
+
+
+@dataclass
+class FoldWorkers:
+    """The last finalist is the best at the final length, the second has the best mean over all folds."""
+
+    slots: int = 2
+    failing: tuple[str, ...] = ()
+    submitted: list[Step] = field(default_factory=list)
+    running: list[Step] = field(default_factory=list)
+
+    def submit(self, step: Step) -> None:
+        self.submitted.append(step)
+        self.running.append(step)
+
+    def collect(self, timeout: float | None) -> list[Finished]:
+        done, self.running = self.running, []
+        return [Finished(step.number, self.work(step)) for step in done]
+
+    def work(self, step: Step) -> JobResult:
+        if step.job_id in self.failing:
+            return JobResult(step.job_id, "error", "diverged", cpu_seconds=1.0)
+        (number,) = step.stretch.folds or ()
+        loss = {"folds": 0.2 + 0.1 * (step.number != 1), "final": 0.9 - step.number / 10}[step.stage]
+        measures = {"folds": [fold(number, loss, step.stretch.to_epoch or 0)]}
+        return JobResult(step.job_id, "ok", measures=measures, cpu_seconds=float(step.stretch.to_epoch or 0))
+
+
+def finish(
+    finals: Finals, state: SearchState, workers: FoldWorkers, budget: Budget | None = None
+) -> list[Event]:
+    batches = run_finals(state, finals, workers, budget or Budget())
+    return [event for batch in batches for event in batch]
+
+
+def test_every_finalist_gets_every_other_fold_and_all_at_the_final_length() -> None:
+    workers = FoldWorkers()
+    finish(FINALS, searched(), workers)
+    expected = [("folds", fold, number) for fold in (1, 2) for number in range(3)]
+    expected += [("final", fold, number) for fold in (0, 1, 2) for number in range(3)]
+    assert [(s.stage, (s.stretch.folds or ())[0], s.number) for s in workers.submitted] == expected
+
+
+def test_the_winner_is_the_best_at_the_final_length() -> None:
+    state = searched()
+    finish(FINALS, state, FoldWorkers())
+    ranked = rank_finalists(state.population, state.finals)
+    assert [finalist.id for finalist in ranked] == [2, 1, 0]
+    assert ranked[0].loss == pytest.approx((0.12 + 0.3 + 0.3) / 3) and len(ranked[0].measures["folds"]) == 3
+
+
+def test_without_the_final_length_the_mean_over_all_folds_decides() -> None:
+    state = searched()
+    finish(replace(FINALS, num_final_folds=0), state, FoldWorkers())
+    assert [finalist.id for finalist in rank_finalists(state.population, state.finals)][0] == 1
+
+
+def test_who_lacks_a_fold_is_no_finalist_and_who_fails_at_length_is_last() -> None:
+    state = searched()
+    finish(FINALS, state, FoldWorkers(failing=("1/folds/2", "2/final/0")))
+    assert [finalist.id for finalist in rank_finalists(state.population, state.finals)] == [0, 2]
+
+
+def test_finalists_are_compared_on_the_folds_they_share() -> None:
+    state, clock = searched(), iter([0.0] * 9 + [9.0] * 99)
+    budget = Budget(deadline=5.0, clock=lambda: next(clock))
+    finish(FINALS, state, FoldWorkers(slots=1), budget)
+    ranked = rank_finalists(state.population, state.finals)
+    assert not any(stage == "final" for _, stage, _ in state.finals) or ranked  # cut in the middle
+    assert all(len(finalist.measures["folds"]) == 3 for finalist in ranked)
+
+
+@pytest.mark.parametrize("cut", range(0, 16, 5))
+def test_finals_cut_anywhere_go_on_where_they_were(cut: int) -> None:
+    events = finish(FINALS, searched(), FoldWorkers())
+    state, workers = searched(), FoldWorkers()
+    for event in events[:cut]:
+        assert isinstance(event, Measured)
+        state.add_piece(event)
+    assert events[:cut] + finish(FINALS, state, workers) == events
+    assert len(workers.submitted) == len(events) - cut
+
+
+def test_what_the_finals_cost_is_kept_back() -> None:
+    state = searched()
+    needed = 3 * (2 * 8 + 3 * 20) * 1.0
+    reserved, seconds = FINALS.reserve(state, slots=2)
+    assert reserved == pytest.approx(1.2 * needed) and seconds == pytest.approx(reserved / 2)
+    budget = Budget(max_cpu_seconds=100 + reserved + 1, reserve=lambda state: FINALS.reserve(state, 1))
+    assert budget.stop_reason(state) is None
+    state.cpu_seconds += 2
+    assert budget.stop_reason(state) == "the CPU-seconds are used up"
+
+
+def test_finals_that_would_eat_the_budget_have_fewer_folds_at_the_final_length() -> None:
+    state = searched()
+    assert replace(FINALS, max_cpu_seconds=170.0).final_folds(state) == 2  # 48 for the others, 60 a fold
+    assert replace(FINALS, max_cpu_seconds=10.0).final_folds(state) == 0
+    assert FINALS.final_folds(state) == 3
+
+
+def test_without_a_population_there_are_no_finals() -> None:
+    assert not FINALS.steps(SearchState()) and FINALS.reserve(SearchState(), 1) == (0.0, 0.0)
+    assert rank_finalists([], {}) == []

@@ -1,0 +1,88 @@
+"""Searches in steps on the stub's evaluations: journalled, resumed, and with finals and objectives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stub_runs import records, run_stub, stub_settings, without_times
+
+from gakeras.api import resume
+from gakeras.config import settings_from
+from gakeras.errors import InputError
+from gakeras.history import read_history
+
+RUNGS: dict[str, Any] = {
+    "fidelity": "rungs",
+    "training": {"epochs": 6},
+    "final": {"epochs": 9},
+    "num_folds": 3,
+    "max_evaluations": 16,
+}
+
+
+@pytest.fixture(autouse=True)
+def stub_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
+def test_a_run_with_rungs_is_the_same_every_time_and_its_winner_has_all_folds(tmp_path: Path) -> None:
+    first, second = (run_stub(tmp_path / name, **RUNGS) for name in ("one", "two"))
+    assert without_times(first.run.root) == without_times(second.run.root)
+    best = first.best
+    assert len(best.measures["folds"]) == len(best.measures["final"]) == 3
+    assert first.statuses["stopped"] > 0 and read_history(first.run.root).best.id == best.id  # type: ignore[union-attr]
+    assert len(records(first.run.root, "finished")) == 16
+    assert not list(first.run.paused.glob("*"))
+
+
+def test_resumed_with_a_larger_budget_it_keeps_what_is_measured(tmp_path: Path) -> None:
+    run_stub(tmp_path / "run", **RUNGS)
+    before = records(tmp_path / "run", "measured")
+    resume(tmp_path / "run", progress=False)
+    assert records(tmp_path / "run", "measured") == before
+    resume(tmp_path / "run", max_evaluations=24, progress=False)
+    after = records(tmp_path / "run", "measured")
+    keys = [(r["number"], r["stage"], r["fold"]) for r in after if r["stage"] != "search"]
+    assert after[: len(before)] == before and len(keys) == len(set(keys))
+
+
+def test_a_front_and_a_selection_within_limits(tmp_path: Path) -> None:
+    result = run_stub(tmp_path / "run", objectives=["loss", "parameters"])
+    front = result.front
+    sizes = [individual.parameters for individual in front]
+    assert sizes == sorted(sizes, reverse=True) and len(front[0].fitness.values) == 2
+    small = result.select(max_parameters=sizes[-1])
+    assert small.id == front[-1].id
+    assert result.select().id == result.best.id
+    with pytest.raises(InputError, match="max_parameters of at least"):
+        result.select(max_parameters=-1)
+    again = resume(tmp_path / "run", progress=False)
+    assert [i.id for i in again.front] == [i.id for i in front]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"fidelity": "rung"}, "fidelity.kind"),
+        ({"fidelity": {"kind": "rungs", "race": True}}, "race: only with kind='full'"),
+        ({"fidelity": "rungs", "algorithm": "generational"}, "algorithm='steady_state'"),
+        ({"fidelity": {"kind": "rungs", "num_finalists": 9}}, "num_finalists must be at most"),
+        ({"objectives": ["parameters"]}, "objectives: the loss first"),
+        ({"objectives": ["loss", "loss"]}, "objectives: the loss first"),
+        ({"penalty": {"loss": 1.0}}, "objectives: the loss first"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else str(value),
+)
+def test_settings_that_contradict_each_other_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        settings_from(stub_settings().to_json() | changes)
+
+
+def test_settings_of_an_old_journal_are_those_of_full_evaluations() -> None:
+    old = stub_settings().to_json()
+    for name in ("fidelity", "objectives", "penalty", "max_cpu_seconds"):
+        del old[name]
+    settings = settings_from(old)
+    assert settings.fidelity.is_plain and settings.objectives == ("loss",)
