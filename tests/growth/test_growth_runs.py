@@ -74,6 +74,7 @@ def test_saving_writes_the_best_the_ensemble_and_its_members_and_joins_once(tmp_
     assert set(paths) == {"best", "ensemble", *(f"network_{n}" for n in growth.ensemble.members)}
     assert json.loads(paths["ensemble"].read_text()) == [0.25] * 4
     growth.save(tmp_path / "again")
+    assert json.loads(growth.save_ensemble(tmp_path / "one.keras").read_text()) == [0.25] * 4
     Growth(open_growth(tmp_path / "run")).save(tmp_path / "later")
     assert len(records(tmp_path / "run", "joined")) == 1
 
