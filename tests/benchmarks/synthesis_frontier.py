@@ -47,6 +47,12 @@ METHODS: dict[str, dict[str, Any]] = {
         "training": {"shift": 0.08},
         "last": {"shift": 0.08},
     },
+    "best, fine": {
+        "split": 0.2,
+        "distillation": {"share": 0.7, "temperature": 2.0},
+        "training": {"shift": 0.08},
+        "last": {"shift": 0.08},
+    },
     "varied lamp": {"drawing": {"method": "lamp"}, "training": {"shift": 0.08}, "last": {"shift": 0.08}},
 }
 
@@ -97,7 +103,7 @@ def ancestor_of(seed: int, options: argparse.Namespace, arrays: Arrays) -> Path:
 
 def lineage_of(method: str, seed: int, options: argparse.Namespace, arrays: Arrays) -> Lineage:
     """Return a finished lineage, gone on with or begun where it has to be."""
-    root = options.runs / f"{method.replace(' ', '_')}-{seed}"
+    root = options.runs / f"{method.replace(', ', '_').replace(' ', '_')}-{seed}"
     if (root / "journal.jsonl").exists():
         result = gakeras.resume(root, executor=options.executor, progress=False)
         assert isinstance(result, Lineage), "the folder holds a synthesis"
