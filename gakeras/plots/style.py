@@ -8,6 +8,9 @@ from typing import Any
 import plotly.graph_objects as go
 
 BLUE, ORANGE, GREEN, RED, GREY = "#3987c9", "#e08e0b", "#1a9e77", "#d8562a", "#8a8f98"
+PURPLE, TEAL = "#9467bd", "#17a2b8"
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, TEAL, GREY)
+"""For lines that are told apart by their colours alone."""
 GRID = "rgba(128, 128, 128, 0.25)"
 CLEAR = "rgba(0, 0, 0, 0)"
 ROW = 24

@@ -1,11 +1,10 @@
-"""The page: what is on it, and how it is put into one file that needs no network and trusts no text."""
+"""The page: how a run is put into one file that needs no network and trusts no text."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
-from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -15,12 +14,12 @@ import jinja2
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from gakeras import plots
-from gakeras.encoding import Genome, genome_cost
 from gakeras.errors import InputError
-from gakeras.history import History, read_history
-from gakeras.report import summary, tables
-from gakeras.report.toml import to_toml
+from gakeras.plots import AnyHistory, GrowthHistory, History, SynthesisHistory, read_run
+from gakeras.report.content import Content
+from gakeras.report.growth import growth_content
+from gakeras.report.search import search_content
+from gakeras.report.synthesis import synthesis_content
 
 
 def write_report(run: str | Path, file: str | Path) -> Path:
@@ -34,9 +33,9 @@ def write_report(run: str | Path, file: str | Path) -> Path:
 
     Raises:
         JournalError: There is no journal, or it is damaged.
-        InputError: It is not that of a search, or the file cannot be written.
+        InputError: It is of a kind that has no report, or the file cannot be written.
     """
-    page, file = render_report(read_history(run)), Path(file)
+    page, file = render_report(read_run(run)), Path(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(page, encoding="utf-8")
@@ -49,8 +48,8 @@ def write_report(run: str | Path, file: str | Path) -> Path:
     return file
 
 
-def render_report(history: History) -> str:
-    """Return the report of a search as one HTML page.
+def render_report(history: AnyHistory) -> str:
+    """Return the report of a run as one HTML page.
 
     Whatever a journal holds is escaped, and the page's Content-Security-Policy lets only its
     own two scripts run, which it knows by their digests, and nothing be fetched.
@@ -59,24 +58,11 @@ def render_report(history: History) -> str:
     True
     """
     scripts = [get_plotlyjs(), _asset("report.js")]
-    page: str = _template().render(
-        history=history,
-        facts=summary.facts(history),
-        state=summary.state(history),
-        charts={
-            "progress": _json(plots.progress(history)),
-            "tradeoff": _json(plots.tradeoff(history)),
-            "family": _json(plots.family(history)),
-            "operators": _json(plots.operators(history)),
-            "workers": _json(plots.workers(history)),
-            "folds": _json(plots.folds(history)),
-        },
-        num_ancestors=len(history.ancestors(history.best.id)) - 1 if history.best else 0,
-        networks=[(name, _json(plots.network(history, genome))) for name, genome in _networks(history)],
-        leaders=tables.leaders(history),
-        trainings=tables.trainings(history),
-        failures=tables.failures(history),
-        config=to_toml(history.header["settings"]),
+    content = content_of(history)
+    page: str = _template(content.kind).render(
+        content=content,
+        charts={name: _json(figure) for name, figure in content.charts.items()},
+        **content.parts,
         policy=" ".join(_digest(script) for script in scripts),
         style=_asset("report.css"),
         scripts=scripts,
@@ -84,8 +70,19 @@ def render_report(history: History) -> str:
     return page
 
 
+def content_of(history: AnyHistory) -> Content:
+    """Return what is on the page of a run, whichever its kind."""
+    match history:
+        case History():
+            return search_content(history)
+        case SynthesisHistory():
+            return synthesis_content(history)
+        case GrowthHistory():
+            return growth_content(history)
+
+
 @cache
-def _template() -> jinja2.Template:
+def _template(kind: str) -> jinja2.Template:
     loader = jinja2.PackageLoader("gakeras.report", "templates")
     environment = jinja2.Environment(
         loader=loader,
@@ -94,7 +91,7 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.jinja")
+    return environment.get_template(f"{kind}.html.jinja")
 
 
 def _asset(name: str) -> str:
@@ -107,16 +104,3 @@ def _digest(script: str) -> str:
 
 def _json(figure: go.Figure) -> Any:
     return json.loads(figure.to_json())
-
-
-def _networks(history: History) -> Iterable[tuple[str, Genome]]:
-    """Yield the winner and the config's baselines by name, without those that do not fit the examples."""
-    if history.best is not None:
-        yield f"winner: #{history.best.id}", history.best.genome
-    for name in history.settings.final.baselines:
-        genome = history.settings.network(name)
-        try:
-            genome_cost(genome, history.input_shape, history.num_outputs)
-        except InputError:
-            continue
-        yield name, genome
