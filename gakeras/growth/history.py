@@ -115,14 +115,22 @@ class GrowthHistory:
             return None
         return stop_reason(self.population, self.settings)
 
+    def origin(self, number: int) -> GrownNetwork | None:
+        """Return the network that a training comes from: its parent, or where that failed, the parent's."""
+        parents = {training.number: training.parent for training in self.population.trainings}
+        networks = {network.number: network for network in self.networks}
+        parent = parents[number]
+        while parent is not None and parent not in networks:
+            parent = parents[parent]
+        return None if parent is None else networks[parent]
+
     def line(self, number: int) -> list[GrownNetwork]:
         """Return a network after each training that led to it, the start network first."""
-        networks = {network.number: network for network in self.networks}
+        current = next((network for network in self.networks if network.number == number), None)
         found: list[GrownNetwork] = []
-        current = networks.get(number)
         while current is not None:
             found.append(current)
-            current = None if current.parent is None else networks.get(current.parent)
+            current = self.origin(current.number)
         return found[::-1]
 
 

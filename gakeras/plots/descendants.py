@@ -11,14 +11,15 @@ from gakeras.plots.text import count_text, lines
 
 
 def groups_of(history: SynthesisHistory) -> dict[str, tuple[Sequence[Descendant], dict[str, Any]]]:
-    """Return networks and how they are drawn, by the name of their group; none is empty."""
+    """Return networks and how they are drawn, by the name of their group; each is in one group."""
+    leaders = history.leaders
     groups: dict[str, tuple[Sequence[Descendant], dict[str, Any]]] = {
-        "network": (
-            [row for row in history.descendants if row.role != "last"],
+        "other network": (
+            [row for row in history.descendants if row.role != "last" and row not in leaders],
             {"mode": "markers", "marker": {"color": GREY, "size": 7}},
         ),
         "best of its generation": (
-            history.leaders,
+            leaders,
             {
                 "mode": "lines+markers",
                 "line": {"color": BLUE, "width": 2},

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import plotly.graph_objects as go
 
 from gakeras.lineage.history import SynthesisHistory
 from gakeras.plots.descendants import descendant_hover
-from gakeras.plots.style import BLUE, empty, styled, switch
+from gakeras.plots.style import BLUE, GREEN, empty, styled, switch
 from gakeras.plots.text import percent
 
 
@@ -24,35 +26,42 @@ def effort(history: SynthesisHistory) -> go.Figure:
     for number in sorted(history.past.cpu_seconds):
         total += history.past.cpu_seconds[number]
         spent[number] = round(total, 2)
-    rows = sorted(history.descendants, key=lambda row: row.number)
-    accuracies = [percent(row.accuracy) for row in rows]
-    trace = go.Scatter(
-        name="network",
-        x=[spent[row.number] for row in rows],
-        y=accuracies,
-        mode="lines+markers",
-        line={"color": BLUE, "width": 1},
-        marker={
-            "color": BLUE,
-            "size": [13 if row.role == "last" else 8 for row in rows],
-            "symbol": ["star" if row.role == "last" else "circle" for row in rows],
-        },
-        hovertext=[descendant_hover(row) for row in rows],
-        hoverinfo="text",
-    )
+    groups = {
+        name: sorted(rows, key=lambda row: row.number)
+        for name, rows in (
+            ("network", [row for row in history.descendants if row.role != "last"]),
+            ("trained once more", history.last),
+        )
+        if rows
+    }
+    looks: dict[str, dict[str, Any]] = {
+        "network": {"mode": "lines+markers", "line": {"color": BLUE, "width": 1}, "marker": {"size": 8}},
+        "trained once more": {"mode": "markers", "marker": {"color": GREEN, "size": 13, "symbol": "star"}},
+    }
+    accuracies = [[percent(row.accuracy) for row in rows] for rows in groups.values()]
+    traces = [
+        go.Scatter(
+            name=name,
+            x=[spent[row.number] for row in rows],
+            y=heights,
+            hovertext=[descendant_hover(row) for row in rows],
+            hoverinfo="text",
+            **looks[name],
+        )
+        for (name, rows), heights in zip(groups.items(), accuracies, strict=True)
+    ]
     title = "validation accuracy, %"
+    efficiencies = [[row.efficiency for row in rows] for rows in groups.values()]
     buttons = switch(
-        accuracy=[{"y": [accuracies]}, {"yaxis.title.text": title, "yaxis.type": "linear"}],
+        accuracy=[{"y": accuracies}, {"yaxis.title.text": title, "yaxis.type": "linear"}],
         efficiency=[
-            {"y": [[row.efficiency for row in rows]]},
+            {"y": efficiencies},
             {"yaxis.title.text": "architectural efficiency", "yaxis.type": "log"},
         ],
     )
     return styled(
-        [trace],
-        showlegend=False,
-        margin={"l": 12, "r": 12, "t": 48, "b": 12},
-        xaxis={"title": {"text": "CPU-seconds"}, "rangemode": "tozero"},
+        traces,
+        xaxis={"title": {"text": "CPU-seconds"}},
         yaxis={"title": {"text": title}, "minorloglabels": "complete"},
         updatemenus=buttons,
     )

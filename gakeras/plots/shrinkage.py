@@ -35,7 +35,7 @@ def shrinkage(history: SynthesisHistory) -> go.Figure:
     ]
     return styled(
         traces,
-        xaxis={"title": {"text": "generation"}, "rangemode": "tozero"},
+        xaxis={"title": {"text": "generation"}},
         yaxis={
             "title": {"text": "cluster efficiency"},
             "type": "log",

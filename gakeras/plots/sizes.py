@@ -48,7 +48,7 @@ def sizes(history: SynthesisHistory) -> go.Figure:
     }
     return styled(
         traces,
-        xaxis={"title": {"text": "generation"}, "rangemode": "tozero"},
+        xaxis={"title": {"text": "generation"}},
         yaxis={
             "title": {"text": SIZES["synapses"][1]},
             "type": "log",

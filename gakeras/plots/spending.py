@@ -34,12 +34,16 @@ def spending(history: GrowthHistory, score: Score = "accuracy") -> go.Figure:
     if best is None:
         return empty("No network has been trained yet.")
     way = history.line(best.number)
-    lines = _lines(history)
-    alive = {network.network for network in history.networks if network.number in history.final}
-    on_the_way = {network.network for network in way}
+    led = {row.number for row in way}
+    others = {
+        number: line
+        for number, line in _lines(history).items()
+        if not led.issuperset(row.number for row in line)
+    }
+    alive = {row.network for row in history.networks if row.number in history.final}
     groups: dict[str, tuple[list[list[GrownNetwork]], str, float]] = {
-        "dropped": ([lines[n] for n in lines if n not in alive | on_the_way], GREY, 1),
-        "there in the end": ([lines[n] for n in lines if n in alive - {best.network}], BLUE, 2),
+        "dropped": ([line for network, line in others.items() if network not in alive], GREY, 1),
+        "there in the end": ([line for network, line in others.items() if network in alive], BLUE, 2),
         "way to the best": ([way], GREEN, 3),
     }
     drawn = {
@@ -81,12 +85,11 @@ def spending(history: GrowthHistory, score: Score = "accuracy") -> go.Figure:
 
 def _lines(history: GrowthHistory) -> dict[int, list[GrownNetwork]]:
     """Return what came of each network, after the network that it was made of."""
-    rows = {network.number: network for network in history.networks}
     lines: dict[int, list[GrownNetwork]] = {}
     for row in history.networks:
         if row.network not in lines:
-            parent = None if row.parent is None else rows.get(row.parent)
-            lines[row.network] = [] if parent is None else [parent]
+            origin = history.origin(row.number)
+            lines[row.network] = [] if origin is None else [origin]
         lines[row.network].append(row)
     return lines
 

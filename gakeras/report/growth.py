@@ -53,9 +53,10 @@ def facts(history: GrowthHistory) -> list[tuple[str, str]]:
     together = []
     if history.ensembles:
         latest = history.ensembles[-1]
-        tested = latest.test_accuracy
         together = [
-            ("ensemble", f"{latest.accuracy:.2%}" if tested is None else f"{tested:.2%} on the test set")
+            ("ensemble", f"{latest.accuracy:.2%}")
+            if latest.test_accuracy is None
+            else ("ensemble's test", f"{latest.test_accuracy:.2%}")
         ]
     return [
         ("best network", f"#{best.number}"),

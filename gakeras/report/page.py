@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -59,9 +60,11 @@ def render_report(history: AnyHistory) -> str:
     """
     scripts = [get_plotlyjs(), _asset("report.js")]
     content = content_of(history)
+    charts, texts = _shared(content.charts)
     page: str = _template(content.kind).render(
         content=content,
-        charts={name: _json(figure) for name, figure in content.charts.items()},
+        charts=charts,
+        texts=texts,
         **content.parts,
         policy=" ".join(_digest(script) for script in scripts),
         style=_asset("report.css"),
@@ -91,6 +94,7 @@ def _template(kind: str) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     return environment.get_template(f"{kind}.html.jinja")
 
 
@@ -102,5 +106,14 @@ def _digest(script: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
-def _json(figure: go.Figure) -> Any:
-    return json.loads(figure.to_json())
+def _shared(figures: Mapping[str, go.Figure]) -> tuple[dict[str, Any], list[str]]:
+    """Return figures as JSON, and what is said on pointing at marks, which have its places in that list.
+
+    Most networks are marks of several figures, and say the same in each.
+    """
+    charts = {name: json.loads(figure.to_json()) for name, figure in figures.items()}
+    places: dict[str, int] = {}
+    for trace in (trace for chart in charts.values() for trace in chart["data"]):
+        if "hovertext" in trace:
+            trace["hovertext"] = [places.setdefault(text, len(places)) for text in trace["hovertext"]]
+    return charts, list(places)
