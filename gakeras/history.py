@@ -10,12 +10,12 @@ from pathlib import Path
 
 from gakeras.config import Settings, settings_from
 from gakeras.encoding.blocks import Shape
-from gakeras.errors import InputError, JournalError
+from gakeras.errors import JournalError
 from gakeras.evolution import Finished, Individual, Measured, Proposal
 from gakeras.evolution.finalists import FinalResults
 from gakeras.evolution.state import Stage
 from gakeras.jobs import JobResult
-from gakeras.journal import Record, read_journal
+from gakeras.journal import Record, check_kind, find_journal, read_journal
 from gakeras.replay import assessment, event_of, leaders
 
 
@@ -160,17 +160,9 @@ def read_history(path: str | Path) -> History:
         JournalError: There is no journal, it is damaged, or its records contradict each other.
         InputError: It is not the journal of a search, or its settings are of another version.
     """
-    path = Path(path)
-    file = path / "journal.jsonl" if path.is_dir() else path
+    file = find_journal(path)
     journal = read_journal(file)
-    kind = journal.header.get("kind")
-    if kind != "search":
-        raise InputError(
-            "The history of a search is read from its journal.",
-            expected="a journal with kind='search'",
-            received=f"{file} with kind={kind!r}",
-            way_out="`gakeras show` shows a run of every kind.",
-        )
+    check_kind(journal, "search", file)
     settings = settings_from(journal.header["settings"], origin=str(file))
     proposals: dict[int, Proposal] = {}
     evaluations: list[Evaluation] = []

@@ -56,6 +56,24 @@ def read_journal(path: Path) -> Journal:
     return Journal(header, tuple(rest), len(data) - len(torn))
 
 
+def find_journal(run: str | Path) -> Path:
+    """Return the journal of a run directory; a path that is no directory is a journal itself."""
+    path = Path(run)
+    return path / "journal.jsonl" if path.is_dir() else path
+
+
+def check_kind(journal: Journal, kind: str, file: Path) -> None:
+    """Raise `InputError` for the journal of a run of another kind."""
+    found = journal.header.get("kind")
+    if found != kind:
+        raise InputError(
+            f"The history of a {kind} is read from its journal.",
+            expected=f"a journal with kind={kind!r}",
+            received=f"{file} with kind={found!r}",
+            way_out="`gakeras show` shows a run of every kind.",
+        )
+
+
 def has_begun(path: Path) -> bool:
     """Tell whether there is a journal with a header; one torn before its first line ended says nothing."""
     if not path.exists():

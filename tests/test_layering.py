@@ -60,11 +60,14 @@ MAY_IMPORT = {
         "graph", "jobs", "journal", "progress", "results", "rounds", "run", "seeding", "session",
         "supervision", "synthesis", "validation",
     },
-    "plots": {"encoding", "errors", "evolution", "fitness", "growth", "history"},
+    "plots": {
+        "encoding", "errors", "evolution", "fitness", "growth", "history", "jobs", "journal", "lineage",
+        "morphism",
+    },
     "morphism": {"encoding", "errors", "graph"},
     "progress": set(),
     "replay": {"config", "encoding", "errors", "evolution", "fitness", "jobs", "journal"},
-    "report": {"encoding", "errors", "fitness", "history", "plots"},
+    "report": {"config", "encoding", "errors", "fitness", "growth", "history", "journal", "lineage", "plots"},
     "results": {
         "cards", "config", "data", "dispatch", "encoding", "errors", "evolution", "executors", "exports",
         "finals", "fitness", "journal", "progress", "replay", "run", "session", "supervision",

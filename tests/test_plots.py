@@ -13,10 +13,13 @@ from pathlib import Path
 
 import pytest
 from made_journals import HOSTILE, made_settings, make_journal
+from made_runs import make_growth, make_synthesis
 
 from gakeras import plots, report
 from gakeras.errors import InputError, RunError
+from gakeras.growth import read_growth
 from gakeras.history import History, read_history
+from gakeras.lineage import read_synthesis
 from gakeras.plots.operators import count_successes
 from gakeras.plots.text import count_text, individual_hover
 from gakeras.plots.workers import idle_shares
@@ -174,8 +177,13 @@ MODULES = [
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_examples_run(module, history):
-    assert doctest.testmod(import_module(module), extraglobs={"history": history}).failed == 0
+def test_examples_run(module, history, tmp_path):
+    runs = {
+        "history": history,
+        "synthesis": read_synthesis(make_synthesis(tmp_path / "synthesis")),
+        "growth": read_growth(make_growth(tmp_path / "growth")),
+    }
+    assert doctest.testmod(import_module(module), extraglobs=runs).failed == 0
 
 
 def test_examples_are_found():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 import shutil
 import tomllib
@@ -12,13 +13,18 @@ from pathlib import Path
 
 import pytest
 from made_journals import HOSTILE, made_settings, make_journal
+from made_runs import PUBLISHED, make_growth, make_synthesis, torn
 from plotly.offline import get_plotlyjs
 from stub_runs import run_stub
 
 from gakeras.config import settings_from
 from gakeras.errors import InputError
+from gakeras.growth import growth_settings
 from gakeras.history import read_history
+from gakeras.lineage import synthesis_settings
+from gakeras.plots import read_run
 from gakeras.report import render_report, write_report
+from gakeras.report.page import content_of
 from gakeras.report.toml import to_toml
 
 LIMIT_BYTES = 8_000_000
@@ -45,7 +51,7 @@ class Page(HTMLParser):
 
 
 def render(journal: Path) -> str:
-    return render_report(read_history(journal))
+    return render_report(read_run(journal))
 
 
 def test_a_journal_alone_is_enough_and_gives_the_same_page(tmp_path, stub_jobs):
@@ -141,3 +147,80 @@ def test_a_report_makes_the_folders_it_is_written_to(tmp_path):
 def test_a_file_that_cannot_be_written_is_a_mistake_in_one_line(tmp_path):
     with pytest.raises(InputError, match="a path that can be written to"):
         write_report(make_journal(tmp_path / "run", 3), tmp_path)
+
+
+OTHERS = pytest.mark.parametrize("make", [make_synthesis, make_growth], ids=["synthesis", "growth"])
+
+
+@OTHERS
+def test_a_journal_alone_is_enough_for_every_kind_of_run(make, tmp_path):
+    journal = make(tmp_path / "run")
+    alone = shutil.copy(journal, tmp_path / "copied.jsonl")
+    page = render(journal.parent)
+    shutil.rmtree(journal.parent)
+    assert render(alone) == page
+
+
+@OTHERS
+def test_every_chart_of_every_kind_has_its_figure_and_every_link_its_place(make, tmp_path):
+    history = read_run(make(tmp_path / "run"))
+    page = Page(render_report(history))
+    ids = [a["id"] for _, a in page.elements if "id" in a]
+    charts = {a["id"] for _, a in page.elements if "data-chart" in a}
+    assert len(ids) == len(set(ids)) and charts == set(content_of(history).charts)
+    assert charts == {a["data-for"] for _, a in page.elements if "data-for" in a}
+    assert {a["href"] for tag, a in page.elements if tag == "a"} <= {f"#{name}" for name in ids}
+
+
+@OTHERS
+def test_no_text_of_any_kind_of_journal_makes_an_element(make, tmp_path):
+    changes = {"published": PUBLISHED | {"title": HOSTILE}} if make is make_synthesis else {}
+    tame = Page(render(make(tmp_path / "tame", text="b", fails=True, **changes)))
+    hostile = Page(render(make(tmp_path / "hostile", text=HOSTILE, fails=True, **changes)))
+    assert [tag for tag, _ in hostile.elements] == [tag for tag, _ in tame.elements]
+    assert not any(name.startswith("on") for _, attributes in hostile.elements for name in attributes)
+
+
+@OTHERS
+def test_every_network_and_every_failure_is_in_the_rows_of_its_page(make, tmp_path):
+    history = read_run(make(tmp_path / "run", text="the loss is not finite", fails=True))
+    text = Page(render_report(history)).text
+    rows = history.descendants if make is make_synthesis else history.networks
+    assert history.failures and text.count("the loss is not finite") >= len(history.failures)
+    assert all(f"#{number}" in text for number in [row.number for row in rows])
+    assert all(f"{row.accuracy * 100:.2f}" in text for row in rows)
+
+
+@OTHERS
+@pytest.mark.parametrize("lines", [2, 3, 7], ids=["nothing yet", "the first", "later"])
+def test_a_run_of_every_kind_that_goes_on_says_so(make, lines, tmp_path):
+    text = Page(render(torn(make(tmp_path / "run"), lambda _: lines))).text
+    assert ("more had begun" in text) != (lines == 3) and "has ended" not in text
+
+
+@OTHERS
+def test_there_is_a_report_where_the_first_job_failed(make, tmp_path):
+    journal = make(tmp_path / "run")
+    head, *_, proposed, finished = journal.read_text().splitlines()[:3]
+    failed = json.loads(finished) | {"status": "died", "reason": "no memory", "measures": {}}
+    journal.write_text("\n".join([head, proposed, json.dumps(failed)]) + "\n")
+    text = Page(render(journal)).text
+    assert "0 were measured, 1 failed" in text or "0 succeeded, 1 failed" in text
+    assert "no memory" in text
+
+
+@pytest.mark.parametrize(
+    ("make", "settings"), [(make_synthesis, synthesis_settings), (make_growth, growth_settings)]
+)
+def test_a_run_can_be_started_again_from_what_its_report_says(make, settings, tmp_path):
+    content = content_of(read_run(make(tmp_path / "run")))
+    values = tomllib.loads(content.config)
+    assert values.pop("kind") == content.kind
+    again = settings(values | dict.fromkeys(content.unsaid)).to_json()
+    assert again == content.header["settings"]
+    assert content.unsaid == (["max_drop"] if make is make_synthesis else [])
+
+
+def test_a_synthesis_is_shown_beside_the_published_clusters(tmp_path):
+    text = Page(render(make_synthesis(tmp_path / "run", published=PUBLISHED))).text
+    assert "published, b" in text and "ours, filters, generation" in text

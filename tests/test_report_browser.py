@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from browser import find_chromium, open_browser
 from made_journals import HOSTILE, made_settings, make_journal
+from made_runs import PUBLISHED, make_growth, make_synthesis
 from playwright.sync_api import Browser, Page, expect
 from stub_runs import run_stub
 
@@ -129,6 +130,46 @@ def test_a_run_where_everything_failed_is_shown_too(page, tmp_path):
     journal = make_journal(tmp_path / "run", 5, failed_share=1, is_trained=False, text="it diverged")
     show(page, write_report(journal, tmp_path / "report.html"))
     expect(page.locator("#failures")).to_contain_text("it diverged")
+
+
+@pytest.mark.parametrize(
+    ("make", "charts", "pointed", "said", "button", "title"),
+    [
+        (
+            make_synthesis, ["efficiency", "effort", "shrinkage", "sizes"],
+            "efficiency", "generation", "test", "test accuracy, %",
+        ),
+        (
+            make_growth, ["accuracy", "loss", "ensemble", "descent", "population", "ledger"],
+            "accuracy", "validation loss", "training", "training accuracy, %",
+        ),
+    ],
+    ids=["synthesis", "growth"],
+)  # fmt: skip
+def test_the_reports_of_the_other_runs_are_drawn_answer_and_fit(
+    page, tmp_path, make, charts, pointed, said, button, title
+):
+    more = {"published": PUBLISHED} if make is make_synthesis else {}
+    show(
+        page, write_report(make(tmp_path / "run", text=HOSTILE, fails=True, **more), tmp_path / "report.html")
+    )
+    assert [chart.get_attribute("id") for chart in page.locator("[data-chart]").all()] == charts
+    for name in charts:
+        chart = page.locator(f"#{name}")
+        chart.scroll_into_view_if_needed()
+        expect(chart.locator(".main-svg").first).to_be_visible()
+        box = chart.bounding_box()
+        assert box and box["x"] >= 0 and box["x"] + box["width"] <= page.viewport_size["width"]
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert page.evaluate("window.hacked") is None and page.locator("img").count() == 0
+    point = page.locator(f"#{pointed} .scatterlayer .trace .point").last
+    point.scroll_into_view_if_needed()
+    box = point.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(page.locator(f"#{pointed} .hoverlayer .hovertext").first).to_contain_text(said)
+    page.locator(f"#{pointed} .updatemenu-button", has_text=button).click()
+    expect(page.locator(f"#{pointed} .ytitle")).to_have_text(title)
+    expect(page.locator(f"#{pointed} .updatemenu-button.chosen")).to_have_text(button)
 
 
 def test_without_a_chromium_the_tests_fail_in_ci_and_are_skipped_elsewhere(monkeypatch):

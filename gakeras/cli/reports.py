@@ -21,7 +21,8 @@ def report(
 ) -> None:
     """Write what a run has found, and how, as one interactive HTML page, also while it is going on.
 
-    It is read from the journal alone, which may be a copy. Needs pip install "gakeras[report]".
+    The run is a search, a synthesis or a growth. It is read from the journal alone, which may be a
+    copy. Needs pip install "gakeras[report]".
 
     Example: gakeras report runs/mnist --html mnist.html
     """

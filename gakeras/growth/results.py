@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import html
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gakeras.errors import RunError
 from gakeras.executors import ExecutorChoice
 from gakeras.growth.ensembles import Ensemble, choose_ensemble, joined, load
+from gakeras.growth.history import GrownNetwork, describe, grown_networks
 from gakeras.growth.population import Member, ranked, survivors
 from gakeras.growth.records import Replay, replay
 from gakeras.growth.runs import GrowthRun
@@ -21,48 +20,6 @@ from gakeras.results import check_keras_path
 
 if TYPE_CHECKING:
     import keras
-
-
-@dataclass(frozen=True)
-class GrownNetwork:
-    """One row of a history: a network as it was after one of its trainings.
-
-    Attributes:
-        number: In the order in which trainings were proposed; the start network's is 0.
-        iteration: 0 for the start network.
-        role: `start`, `survivor`, `newcomer`, or `last`: a survivor after its last leg.
-        network: The training in which its architecture was made: the same for all that go on from it.
-        parent: The training that it goes on from or is a mutation of; None for the start network.
-        transforms: What was done to the saved network that it began with: kind, layer, and how large;
-            that of a newcomer's newcomer includes its parent's.
-        steps, age: Optimizer steps of this training, and of its weights, their ancestors' included.
-        parameters, flops: Of the network, the second for a forward pass of one example.
-        training_flops, validation_flops: What this training has spent.
-        total_flops: What the run had spent, all trainings up to this number.
-        train_loss: Mean over the steps of this training; None where there were none.
-        train_accuracy: On some of the training examples, after it.
-        loss, accuracy: On the validation part.
-        test: Loss and accuracy on the test set, empty without one. Nothing was decided by it.
-    """
-
-    number: int
-    iteration: int
-    role: str
-    network: int
-    parent: int | None
-    transforms: Sequence[Mapping[str, Any]]
-    steps: int
-    age: int
-    parameters: int
-    flops: int
-    training_flops: int
-    validation_flops: int
-    total_flops: int
-    train_loss: float | None
-    train_accuracy: float
-    loss: float
-    accuracy: float
-    test: Mapping[str, float]
 
 
 class Growth:
@@ -99,7 +56,7 @@ class Growth:
         self.settings = settings or run.plan
         self._executor = executor if executor is not None else self.settings.workers.executor
         self._past: Replay = replay(read_journal(run.journal))
-        self.history = self._rows()
+        self.history = grown_networks(self._past.population)
 
     @property
     def best(self) -> GrownNetwork:
@@ -194,36 +151,8 @@ class Growth:
     def _joined(self, ensemble: Ensemble) -> Path:
         return joined(ensemble, self.run, self.settings, self._past, self._executor)
 
-    def _rows(self) -> list[GrownNetwork]:
-        members = self._past.population.members.values()
-        return [self._row(member) for member in sorted(members, key=lambda member: member.number)]
-
     def _row(self, member: Member) -> GrownNetwork:
-        training, measures = member.training, member.measures
-        accounts = self._past.population.ledger.accounts
-        spent = accounts[str(training.number)]
-        total = sum(charge.flops for number, charge in accounts.items() if int(number) <= training.number)
-        test = {name: measures[f"test_{name}"] for name in ("loss", "accuracy") if f"test_{name}" in measures}
-        return GrownNetwork(
-            training.number,
-            training.iteration,
-            training.role,
-            training.network,
-            training.parent,
-            measures["transforms"],
-            training.steps,
-            training.age,
-            measures["parameters"],
-            measures["flops"],
-            spent.training,
-            spent.validation,
-            total,
-            measures["loss"],
-            measures["train_accuracy"],
-            measures["val_loss"],
-            measures["val_accuracy"],
-            test,
-        )
+        return next(network for network in self.history if network.number == member.number)
 
     def _check_begun(self) -> None:
         if not self._past.population.members:
@@ -264,7 +193,7 @@ def _formatted(network: GrownNetwork) -> tuple[str, ...]:
         f"{network.iteration}{'+' if network.role == 'last' else ''}",
         str(network.number),
         "" if network.parent is None else str(network.parent),
-        "; ".join(_described(transform) for transform in network.transforms),
+        "; ".join(describe(transform) for transform in network.transforms),
         str(network.age),
         f"{network.flops / 1e6:.2f}",
         f"{network.total_flops / 1e9:,.1f}",
@@ -273,16 +202,6 @@ def _formatted(network: GrownNetwork) -> tuple[str, ...]:
         f"{100 * network.accuracy:.2f}",
         "" if test is None else f"{100 * test:.2f}",
     )
-
-
-def _described(transform: Mapping[str, Any]) -> str:
-    """Say a transform in a few words: `widen conv_1 to 12`."""
-    what, layer = transform["kind"], transform["layer"]
-    if "units" in transform and what == "widen":
-        return f"widen {layer} to {transform['units']}"
-    if "window" in transform:
-        return f"kernel of {layer} to {transform['window'][0]}"
-    return f"{what} behind {layer}"
 
 
 def _summary(network: GrownNetwork) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from gakeras.exports import check_export_path, data_section, export_from_run, ve
 from gakeras.journal import read_journal
 from gakeras.lineage.exports import exported, load
 from gakeras.lineage.family import Member
+from gakeras.lineage.history import Descendant, descendant, descendants
 from gakeras.lineage.records import Replay, replay
 from gakeras.lineage.runs import SynthesisRun
 from gakeras.lineage.settings import SynthesisSettings
@@ -23,45 +23,6 @@ from gakeras.results import check_keras_path
 
 if TYPE_CHECKING:
     import keras
-
-
-@dataclass(frozen=True)
-class Descendant:
-    """One row of a history: a network of the family, as it was after its training.
-
-    Attributes:
-        number: In the order of birth; the ancestor is 0.
-        generation: The ancestor's is 0.
-        role: `ancestor`, `offspring`, or `last`: another, trained once more.
-        parents: Their numbers.
-        synapses, efficiency: Without dead synapses; `synapses_drawn` and `efficiency_drawn` with them.
-        accuracy, precision, recall, loss: On the validation part; precision and recall are
-            means over the classes.
-        test: The same four on the test set, empty without one. Nothing was decided by it.
-        clusters: Cluster efficiency by kernel, of the sort of clusters that was synthesized.
-        parameters, multiply_accumulates: After compaction.
-        sparse_bytes: Living weights at their precision, with an index.
-        cpu_seconds: Of its job: drawing, training and measuring.
-    """
-
-    number: int
-    generation: int
-    role: str
-    parents: tuple[int, ...]
-    synapses: int
-    synapses_drawn: int
-    efficiency: float
-    efficiency_drawn: float
-    accuracy: float
-    precision: float
-    recall: float
-    loss: float
-    test: Mapping[str, float]
-    clusters: Mapping[str, float]
-    parameters: int
-    multiply_accumulates: int
-    sparse_bytes: int
-    cpu_seconds: float
 
 
 class Lineage:
@@ -98,9 +59,7 @@ class Lineage:
         self.settings = settings or run.plan
         self._executor = executor if executor is not None else self.settings.workers.executor
         self._past: Replay = replay(read_journal(run.journal))
-        members = self._past.family.members.values()
-        ordered = sorted(members, key=lambda m: (m.birth.generation, m.birth.role == "last", m.birth.number))
-        self.history = [self._descendant(member) for member in ordered]
+        self.history = descendants(self._past, self.settings)
 
     @property
     def seconds(self) -> float:
@@ -123,7 +82,7 @@ class Lineage:
             InputError: A negative drop.
             RunError: Not even the ancestor has been measured.
         """
-        return self._descendant(self._best(max_drop))
+        return descendant(self._best(max_drop), self._past, self.settings)
 
     def compact(self, number: int | None = None, *, max_drop: float | None = None) -> keras.Model:
         """Return a network as a plain, physically smaller Keras model with the same outputs.
@@ -161,7 +120,9 @@ class Lineage:
         target, chosen = check_export_path(path, format)
         member = self._chosen(number, max_drop)
         model = exported(member, self.run, self.settings, self._past, self._executor)
-        sections = descendant_sections(self.run, self.history[0], self._descendant(member))
+        sections = descendant_sections(
+            self.run, self.history[0], descendant(member, self._past, self.settings)
+        )
         return export_from_run(
             model,
             target,
@@ -209,31 +170,6 @@ class Lineage:
         if not accepted:
             raise RunError("There is no network yet: the ancestor has not been measured.")
         return accepted[0]
-
-    def _descendant(self, member: Member) -> Descendant:
-        measures, birth = member.measures, member.birth
-        source = self._past.family.members[birth.parents[0]].measures if birth.role == "last" else measures
-        tested = {key.removeprefix("test_"): v for key, v in measures.items() if key.startswith("test_")}
-        return Descendant(
-            birth.number,
-            birth.generation,
-            birth.role,
-            birth.parents,
-            member.synapses,
-            source.get("synapses_drawn", member.synapses),
-            member.efficiency,
-            source.get("efficiency_drawn", member.efficiency),
-            member.accuracy,
-            measures["val_precision"],
-            measures["val_recall"],
-            measures["val_loss"],
-            tested,
-            measures["clusters"][self.settings.drawing.cluster],
-            measures["parameters"],
-            measures["multiply_accumulates"],
-            measures["sparse_bytes"],
-            self._past.cpu_seconds[birth.number],
-        )
 
     def __repr__(self) -> str:
         lines = [f"Lineage in {self.run.root}", f"  {self._headline()}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -24,6 +25,9 @@ from gakeras.plots.style import BLUE, CLEAR, GREEN, GREY, ORANGE, styled
 from gakeras.plots.text import block_text, count_text, shape_text
 
 ROW = 42
+LINE = 14
+MAX_WIDTH = 48
+"""Letters of a bold line that a phone has room for."""
 COLOURS = {Conv: BLUE, Inception: BLUE, MaxPool: ORANGE, GlobalPool: ORANGE, Dense: GREEN}
 
 
@@ -54,7 +58,8 @@ def network(history: History, genome: Genome | None = None) -> go.Figure:
         share = layer.cost.parameters / max(total.parameters, 1)
         shapes += _box(row, share, GREY if layer.block is None else COLOURS[type(layer.block)])
         notes.append(_note(row, _name(layer), _details(layer)))
-    height = ROW * (len(layers) + 1) + 8
+    is_wide = any("<br>" in _name(layer) for layer in layers)
+    height = (ROW + LINE * is_wide) * (len(layers) + 1) + 8
     hidden = {"visible": False, "fixedrange": True}
     return styled(
         [go.Scatter(x=[0.5], y=[0], mode="markers", marker={"color": CLEAR}, hoverinfo="skip")],
@@ -92,7 +97,8 @@ def _note(row: int, name: str, details: str) -> dict[str, Any]:
 
 
 def _name(layer: Layer) -> str:
-    return "output" if layer.block is None else block_text(layer.block)
+    text = "output" if layer.block is None else block_text(layer.block)
+    return "<br>".join(textwrap.wrap(text, MAX_WIDTH, break_long_words=False))
 
 
 def _details(layer: Layer) -> str:

@@ -8,6 +8,9 @@ from typing import Any
 import plotly.graph_objects as go
 
 BLUE, ORANGE, GREEN, RED, GREY = "#3987c9", "#e08e0b", "#1a9e77", "#d8562a", "#8a8f98"
+PURPLE, TEAL = "#9467bd", "#17a2b8"
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, TEAL, GREY)
+"""For lines that are told apart by their colours alone."""
 GRID = "rgba(128, 128, 128, 0.25)"
 CLEAR = "rgba(0, 0, 0, 0)"
 ROW = 24
@@ -22,7 +25,7 @@ def styled(traces: list[Any], *, height: int = 420, **layout: Any) -> go.Figure:
         "paper_bgcolor": CLEAR,
         "plot_bgcolor": CLEAR,
         "font": {"family": "system-ui, sans-serif", "size": 12},
-        "margin": {"l": 12, "r": 12, "t": 48, "b": 92},
+        "margin": {"l": 12, "r": 12, "t": 48 if layout.get("updatemenus") else 12, "b": 92},
         "height": height,
         "hovermode": "closest",
         "hoverlabel": {"align": "left", "font": {"size": 11}},
@@ -49,6 +52,7 @@ def switch(**choices: Mapping[str, Any] | list[Any]) -> list[dict[str, Any]]:
             "y": 1.02,
             "yanchor": "bottom",
             "pad": {"b": 4, "t": 0, "l": 0, "r": 0},
+            "font": {"size": 11},
             "borderwidth": 1,
             "bordercolor": GRID,
             "bgcolor": "rgba(128, 128, 128, 0.12)",

@@ -64,6 +64,15 @@ def count_text(number: float) -> str:
     return f"{rounded:g}"
 
 
+def percent(share: float) -> float:
+    """Return a share in per cent, in as many digits as are read.
+
+    >>> percent(0.99133331)
+    99.133
+    """
+    return round(100 * share, 3)
+
+
 def genome_lines(genome: Genome) -> list[str]:
     """Return a genome's blocks, a line each."""
     return [block_text(block) for block in genome.blocks] or ["no hidden layer"]

@@ -1,7 +1,7 @@
-"""The report of a search: one HTML page from its journal alone. It needs the extra `report`.
+"""The report of a run: one HTML page from its journal alone. It needs the extra `report`.
 
-`page` says what is on it, `summary` what stands on top, `tables` what is written in rows, and
-`toml` how to run it again.
+`search`, `synthesis` and `growth` say what is on the page of each kind of run, `summary` and `tables`
+what that of a search says on top and in rows, `toml` how to run it again, and `page` puts it together.
 """
 
 from gakeras.report.page import render_report, write_report

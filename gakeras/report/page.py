@@ -1,11 +1,11 @@
-"""The page: what is on it, and how it is put into one file that needs no network and trusts no text."""
+"""The page: how a run is put into one file that needs no network and trusts no text."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -15,12 +15,12 @@ import jinja2
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from gakeras import plots
-from gakeras.encoding import Genome, genome_cost
 from gakeras.errors import InputError
-from gakeras.history import History, read_history
-from gakeras.report import summary, tables
-from gakeras.report.toml import to_toml
+from gakeras.plots import AnyHistory, GrowthHistory, History, SynthesisHistory, read_run
+from gakeras.report.content import Content
+from gakeras.report.growth import growth_content
+from gakeras.report.search import search_content
+from gakeras.report.synthesis import synthesis_content
 
 
 def write_report(run: str | Path, file: str | Path) -> Path:
@@ -34,9 +34,9 @@ def write_report(run: str | Path, file: str | Path) -> Path:
 
     Raises:
         JournalError: There is no journal, or it is damaged.
-        InputError: It is not that of a search, or the file cannot be written.
+        InputError: It is of a kind that has no report, or the file cannot be written.
     """
-    page, file = render_report(read_history(run)), Path(file)
+    page, file = render_report(read_run(run)), Path(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(page, encoding="utf-8")
@@ -49,8 +49,8 @@ def write_report(run: str | Path, file: str | Path) -> Path:
     return file
 
 
-def render_report(history: History) -> str:
-    """Return the report of a search as one HTML page.
+def render_report(history: AnyHistory) -> str:
+    """Return the report of a run as one HTML page.
 
     Whatever a journal holds is escaped, and the page's Content-Security-Policy lets only its
     own two scripts run, which it knows by their digests, and nothing be fetched.
@@ -59,24 +59,13 @@ def render_report(history: History) -> str:
     True
     """
     scripts = [get_plotlyjs(), _asset("report.js")]
-    page: str = _template().render(
-        history=history,
-        facts=summary.facts(history),
-        state=summary.state(history),
-        charts={
-            "progress": _json(plots.progress(history)),
-            "tradeoff": _json(plots.tradeoff(history)),
-            "family": _json(plots.family(history)),
-            "operators": _json(plots.operators(history)),
-            "workers": _json(plots.workers(history)),
-            "folds": _json(plots.folds(history)),
-        },
-        num_ancestors=len(history.ancestors(history.best.id)) - 1 if history.best else 0,
-        networks=[(name, _json(plots.network(history, genome))) for name, genome in _networks(history)],
-        leaders=tables.leaders(history),
-        trainings=tables.trainings(history),
-        failures=tables.failures(history),
-        config=to_toml(history.header["settings"]),
+    content = content_of(history)
+    charts, texts = _shared(content.charts)
+    page: str = _template(content.kind).render(
+        content=content,
+        charts=charts,
+        texts=texts,
+        **content.parts,
         policy=" ".join(_digest(script) for script in scripts),
         style=_asset("report.css"),
         scripts=scripts,
@@ -84,8 +73,19 @@ def render_report(history: History) -> str:
     return page
 
 
+def content_of(history: AnyHistory) -> Content:
+    """Return what is on the page of a run, whichever its kind."""
+    match history:
+        case History():
+            return search_content(history)
+        case SynthesisHistory():
+            return synthesis_content(history)
+        case GrowthHistory():
+            return growth_content(history)
+
+
 @cache
-def _template() -> jinja2.Template:
+def _template(kind: str) -> jinja2.Template:
     loader = jinja2.PackageLoader("gakeras.report", "templates")
     environment = jinja2.Environment(
         loader=loader,
@@ -94,7 +94,8 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.jinja")
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
+    return environment.get_template(f"{kind}.html.jinja")
 
 
 def _asset(name: str) -> str:
@@ -105,18 +106,14 @@ def _digest(script: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
-def _json(figure: go.Figure) -> Any:
-    return json.loads(figure.to_json())
+def _shared(figures: Mapping[str, go.Figure]) -> tuple[dict[str, Any], list[str]]:
+    """Return figures as JSON, and what is said on pointing at marks, which have its places in that list.
 
-
-def _networks(history: History) -> Iterable[tuple[str, Genome]]:
-    """Yield the winner and the config's baselines by name, without those that do not fit the examples."""
-    if history.best is not None:
-        yield f"winner: #{history.best.id}", history.best.genome
-    for name in history.settings.final.baselines:
-        genome = history.settings.network(name)
-        try:
-            genome_cost(genome, history.input_shape, history.num_outputs)
-        except InputError:
-            continue
-        yield name, genome
+    Most networks are marks of several figures, and say the same in each.
+    """
+    charts = {name: json.loads(figure.to_json()) for name, figure in figures.items()}
+    places: dict[str, int] = {}
+    for trace in (trace for chart in charts.values() for trace in chart["data"]):
+        if "hovertext" in trace:
+            trace["hovertext"] = [places.setdefault(text, len(places)) for text in trace["hovertext"]]
+    return charts, list(places)

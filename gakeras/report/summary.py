@@ -1,4 +1,4 @@
-"""What a reader wants to know first: the winner in numbers, and how far the run is."""
+"""What a reader of a search wants to know first: the winner in numbers, and how far the run is."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import statistics
 from gakeras.fitness.objectives import fold_losses, fold_metrics, spread
 from gakeras.history import History
 from gakeras.plots.text import count_text
+from gakeras.report.content import duration, waiting_text
 from gakeras.report.tables import metric_name, score
 
 
@@ -34,22 +35,6 @@ def state(history: History) -> str:
         f"Of {len(history.evaluations):,} evaluations {len(history.succeeded):,} succeeded, {failed:,} failed"
         f"; {len(history.turned_away):,} proposals were turned away without one."
     )
-    waiting = len(history.open_proposals)
     if history.has_ended:
         return f"{text} The search has ended and its winner was trained."
-    if waiting:
-        return f"{text} {waiting} more had begun when the journal was read: the run goes on, or was stopped."
-    return text
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as it is spoken.
-
-    >>> duration(59), duration(140), duration(8000)
-    ('59 s', '2 min 20 s', '2 h 13 min')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return text + waiting_text(len(history.open_proposals))

@@ -1,25 +1,16 @@
-"""What the report writes in rows: leaders, final trainings, failures. Plain values; the page escapes them."""
+"""What the page of a search writes in rows: leaders, final trainings, failures."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gakeras.fitness.objectives import fold_losses, fold_metrics, spread
 from gakeras.history import History, Training
 from gakeras.plots.text import count_text
+from gakeras.report.content import Table
 
 NUM_LEADERS = 10
 WINNER = "evolved"
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of text under a head."""
-
-    head: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
 
 
 def leaders(history: History) -> Table:

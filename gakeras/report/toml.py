@@ -1,9 +1,10 @@
-"""Settings as a TOML file that a search can be started from again."""
+"""Settings as a TOML file that a run can be started from again."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -17,6 +18,30 @@ def to_toml(values: Mapping[str, Any]) -> str:
     epochs = 5
     """
     return "\n".join(_table(values, ())).strip()
+
+
+def unsaid(values: Mapping[str, Any], read: Callable[[dict[str, Any]], Mapping[str, Any]]) -> list[str]:
+    """Return the settings that are otherwise when read again from TOML: those without a value.
+
+    Args:
+        values: Settings as plain values.
+        read: Validates plain values, and returns all settings as plain values.
+
+    >>> unsaid({"max_drop": None}, lambda values: {"max_drop": 0.03} | values)
+    ['max_drop']
+    """
+    return _differences(values, read(tomllib.loads(to_toml(values))), ())
+
+
+def _differences(values: Mapping[str, Any], others: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
+    found = []
+    for key, value in values.items():
+        other = others.get(key)
+        if isinstance(value, Mapping) and isinstance(other, Mapping):
+            found += _differences(value, other, (*path, key))
+        elif value != other:
+            found.append(".".join((*path, key)))
+    return found
 
 
 def _table(values: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:

@@ -15,7 +15,6 @@ from stub_growth import FLOPS, TABLE, records, run_stub, stub_settings, without_
 from stub_runs import has_lines, kill_master, wait_until
 
 import gakeras
-from gakeras import plots
 from gakeras.api import resume
 from gakeras.errors import InputError, RunError
 from gakeras.growth import Growth, holds_growth, open_growth, run_growth
@@ -213,11 +212,3 @@ def test_a_run_of_another_kind_or_with_other_settings_is_not_gone_on_with(tmp_pa
         read_history(tmp_path / "run")
     with pytest.raises(InputError, match="which holds one"):
         run_stub(tmp_path / "run")
-
-
-def test_a_figure_has_every_network_and_where_the_ensemble_is(tmp_path: Path) -> None:
-    figure = plots.growth(run_stub(tmp_path / "run"))
-    traces = {trace.name: trace for trace in figure.data}
-    assert {len(traces[name].x) for name in ("training", "validation", "test")} == {9}
-    assert list(traces["best so far"].y) == sorted(traces["best so far"].y)
-    assert len(traces["descent"].x) == 3 * 8 and traces["ensemble, test"].x[0] == max(traces["test"].x)

@@ -17,9 +17,15 @@
     });
   };
 
+  // What marks say is written once for all charts; these have places in that list.
+  const texts = JSON.parse(document.getElementById("texts").textContent);
+
   const draw = async (chart) => {
     const block = document.querySelector(`script[data-for="${chart.id}"]`);
     const { data, layout } = JSON.parse(block.textContent);
+    data.forEach((trace) => {
+      if (trace.hovertext) trace.hovertext = trace.hovertext.map((place) => texts[place]);
+    });
     const { text, card, line } = theme();
     layout.font = { ...layout.font, color: text };
     const hoverFont = { ...layout.hoverlabel.font, color: text };
@@ -30,17 +36,24 @@
     markPressed(chart);
   };
 
-  // Only what comes near the screen is drawn, so that a page with many charts opens at once.
+  // What is on the screen is drawn first, then what is near it, and the rest when it comes near, so
+  // that a page with many charts opens at once.
   const drawings = new Map();
   const drawOnce = (chart) => {
     if (!drawings.has(chart)) drawings.set(chart, draw(chart).catch((error) => console.error(error)));
     return drawings.get(chart);
   };
+  const painted = () => new Promise((resume) => setTimeout(resume));
+  const isOnScreen = ({ boundingClientRect: { top, bottom } }) => top < window.innerHeight && bottom > 0;
   const observer = new IntersectionObserver(async (entries) => {
-    const near = entries.filter((entry) => entry.isIntersecting).map((entry) => entry.target);
-    near.forEach((chart) => observer.unobserve(chart));
-    for (const chart of near) await drawOnce(chart);
+    const near = entries.filter((entry) => entry.isIntersecting);
+    near.forEach((entry) => observer.unobserve(entry.target));
+    for (const entry of near.filter(isOnScreen)) await drawOnce(entry.target);
     document.documentElement.dataset.drawn = "true";
+    for (const entry of near) {
+      await painted();
+      await drawOnce(entry.target);
+    }
   }, { rootMargin: "50%" });
   const charts = [...document.querySelectorAll("[data-chart]")];
   charts.forEach((chart) => observer.observe(chart));
