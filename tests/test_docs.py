@@ -95,10 +95,9 @@ def test_a_block_that_is_not_run_says_why():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PYTHON_PAGES, ids=name_of)
-def test_python_runs_from_the_top_of_a_page_to_its_end(page, tmp_path):
-    """The budgets are small (`docs_page.py`); everything else is as it is shown."""
-    program = [sys.executable, Path(__file__).with_name("docs_page.py"), page]
+def test_python_runs_from_the_top_of_every_page_to_its_end(tmp_path):
+    """The budgets are small (`docs_pages.py`); one process imports Keras, once for all."""
+    program = [sys.executable, Path(__file__).with_name("docs_pages.py"), *PYTHON_PAGES]
     environ = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "TQDM_DISABLE": "1"}
     done = subprocess.run(program, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""Run the Python of a page from top to bottom, in one namespace: `python docs_page.py PAGE`.
+"""Run the Python of pages, each from top to bottom in one namespace: `python docs_pages.py PAGE...`.
 
 Budgets are replaced, for a search takes minutes and a test must not: see `SMALL`. Data are thinned
 out to 200 examples. Trainings are done in this process, since every other one would import
@@ -7,8 +7,10 @@ Keras anew. Whatever else is shown is done as it is shown.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,14 +68,18 @@ def thin(value: Any) -> Any:
     return value
 
 
-def main(page: Path) -> None:
-    """Run the page's blocks; an exception ends it with a traceback that names the line of the page."""
+def make_small() -> None:
+    """Replace the budgets, wherever a page gets its functions from."""
     for name in ("search", "resume", "synthesize", "grow"):
         changed = small(getattr(gakeras, name), name, executor="debug", progress=False)
         setattr(gakeras, name, changed)
         setattr(api, name, changed)  # where the estimators find it
     plotly.io.renderers.default = "json"  # a figure is shown as text, not in a browser
     SearchResult.train_best = small(SearchResult.train_best, "train_best")
+
+
+def run_page(page: Path) -> None:
+    """Run a page's blocks; an exception ends them with a traceback that names the line of the page."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
     for block in blocks_of(page):
         if block.language != "python":
@@ -85,4 +91,8 @@ def main(page: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    make_small()
+    for argument in sys.argv[1:]:
+        print("page", argument, flush=True)
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            run_page(Path(argument))
