@@ -101,7 +101,7 @@ def test_the_help_of_a_command_has_an_example_that_it_takes(command: str) -> Non
     shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"})
     example = re.search(rf"Example: gakeras {command}\b(.*)", words(shown.output))
     assert shown.exit_code == 0 and example
-    options = re.findall(r"--[\w-]+", example[1].partition("Arguments")[0])
+    options = re.findall(r"--[\w-]+", re.split("Arguments|Options", example[1])[0])
     assert all(shown.output.count(option) > 1 for option in options)
 
 

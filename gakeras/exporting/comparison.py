@@ -14,7 +14,7 @@ import numpy as np
 from gakeras.errors import InputError
 from gakeras.exporting.conversion import check_export, export_model, size_bytes
 from gakeras.exporting.formats import SUFFIXES, Format, missing_modules
-from gakeras.exporting.runtimes import open_runtime
+from gakeras.exporting.runtimes import one_inference, open_runtime
 from gakeras.exporting.timing import Timing, summarise, time_side_by_side
 from gakeras.graph import model_cost
 from gakeras.synthesis.measures import sparse_bytes
@@ -149,9 +149,9 @@ def compare_models(
                     for format, predict in runtimes.items()
                 },
             )
-            for format, predict in runtimes.items():
+            for format in runtimes:
                 if format.startswith("litert"):
-                    calls[f"{format}, batch 1", name] = partial(predict, x[:1])
+                    calls[f"{format}, batch 1", name] = one_inference(written[format], x[:1])
         seconds = time_side_by_side(calls, rounds=rounds)
     labels, first = list(dict.fromkeys(label for label, _ in calls)), next(iter(models))
     return Comparison(

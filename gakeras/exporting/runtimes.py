@@ -71,12 +71,32 @@ def _onnx(path: Path, threads: int) -> Predict:
     return lambda x: np.asarray(session.run(None, {name: np.asarray(x, "float32")})[0])
 
 
-def _litert(path: Path, threads: int) -> Predict:
+def one_inference(path: Path, example: np.ndarray, *, threads: int = 1) -> Callable[[], np.ndarray]:
+    """Return what runs a `.tflite` file on one example and no more: copy in, invoke, copy out."""
+    interpreter, inputs, outputs = _open_litert(path, threads)
+    prepared = np.asarray(example, inputs["dtype"]).reshape(inputs["shape"])
+    place, result = inputs["index"], outputs["index"]
+
+    def infer() -> np.ndarray:
+        interpreter.set_tensor(place, prepared)
+        interpreter.invoke()
+        return np.asarray(interpreter.get_tensor(result))
+
+    return infer
+
+
+def _open_litert(path: Path, threads: int) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    """Return the interpreter of a `.tflite` file and what it says of its input and its output."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path), num_threads=threads)
     interpreter.allocate_tensors()
     (inputs,), (outputs,) = interpreter.get_input_details(), interpreter.get_output_details()
+    return interpreter, inputs, outputs
+
+
+def _litert(path: Path, threads: int) -> Predict:
+    interpreter, inputs, outputs = _open_litert(path, threads)
 
     def predict(x: np.ndarray) -> np.ndarray:
         said = []

@@ -5,7 +5,8 @@
 On the first tenth of MNIST, m = 5 and chi = 60 %: R = R_c = R_s from 50 to 95 % in steps of 5, and further
 seeds for some of them. A line ends with 2 % of the ancestor's synapses, after 40 generations, or where
 its networks guess. Lines that were stopped go on where they were; `--time-limit` says when to stop
-(seconds), and what there is by then is printed and written.
+(seconds), and what there is by then is printed and written. Finished lines in the JSON file are not
+run again, so a copy of it is enough to go on elsewhere.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from gakeras.data import Arrays, load_source
 from gakeras.lineage import Lineage
 from gakeras.lineage.settings import synthesis_settings
 from gakeras.lineage.starting import run_synthesis
+from gakeras.session import Session
 from gakeras.synthesis import load_masks, overlap
 
 FACTORS = tuple(range(50, 100, 5))
@@ -57,7 +59,10 @@ def line_of(factor: int, is_tagged: bool, seed: int, options: argparse.Namespace
     if not ancestor.exists():  # the first line of a seed trains it
         values["ancestor"] = {"build": "lenet5", "training": TRAINING | {"epochs": options.ancestor_epochs}}
         path = None
-    lineage = run_synthesis(synthesis_settings(values), arrays, path, run_dir=root, progress=False)
+    session = Session(left, 30.0)
+    lineage = run_synthesis(
+        synthesis_settings(values), arrays, path, run_dir=root, session=session, progress=False
+    )
     if path is None:
         ancestor.parent.mkdir(parents=True, exist_ok=True)
         ancestor.write_bytes((root / "ancestor.keras").read_bytes())
@@ -166,18 +171,23 @@ def main() -> None:
     options.deadline = None if options.time_limit is None else time.monotonic() + options.time_limit
     arrays = load_source(options.data, limit=options.limit)
     first, *others = options.seeds
-    plan = [(factor, first) for factor in reversed(options.factors)]
-    plan += [(factor, seed) for seed in others for factor in reversed(options.factors) if factor in REPEATED]
+    plan = [(factor, first) for factor in options.factors]
+    plan += [(factor, seed) for seed in others for factor in options.factors if factor in REPEATED]
     lines: dict[str, dict[str, Any]] = {}
+    if options.json and options.json.exists():
+        lines = json.loads(options.json.read_text())["lines"]
     for factor, seed in plan:
         for is_tagged in (True, False):
-            if options.deadline is not None and time.monotonic() > options.deadline:
+            name = f"{'tags' if is_tagged else 'none'}, {factor} %, seed {seed}"
+            is_late = options.deadline is not None and time.monotonic() > options.deadline
+            if is_late or not lines.get(name, {"is_unfinished": True})["is_unfinished"]:
                 continue
             lineage = line_of(factor, is_tagged, seed, options, arrays)
-            lines[f"{'tags' if is_tagged else 'none'}, {factor} %, seed {seed}"] = {
+            lines[name] = {
                 "factor": factor,
                 "is_tagged": is_tagged,
                 "seed": seed,
+                "is_unfinished": lineage.is_unfinished,
                 "stop_reason": lineage.stop_reason,
                 "generations": list(generations_of(lineage)),
             }

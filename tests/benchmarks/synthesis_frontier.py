@@ -7,7 +7,8 @@ with the same epochs for each, and the networks that first reach each of the eff
 trained further, for the same epochs again. A family ends where validation falls three points below
 the ancestor, as in the paper, so a method without a network at an efficiency fell before. A method
 differs from `papers` in the settings of `METHODS` alone. Accuracies are of the test set, which
-decides nothing. A run that was stopped goes on where it was; finished ones are read again.
+decides nothing. A run that was stopped goes on where it was, and what the JSON file has is not run
+again, so a copy of it is enough to go on elsewhere.
 """
 
 from __future__ import annotations
@@ -42,6 +43,12 @@ METHODS: dict[str, dict[str, Any]] = {
     "by layer": {"drawing": {"budget_per": "layer"}},
     "varied": {"training": {"shift": 0.08}, "last": {"shift": 0.08}},
     "best": {
+        "distillation": {"share": 0.7, "temperature": 2.0},
+        "training": {"shift": 0.08},
+        "last": {"shift": 0.08},
+    },
+    "best, fine": {
+        "split": 0.2,
         "distillation": {"share": 0.7, "temperature": 2.0},
         "training": {"shift": 0.08},
         "last": {"shift": 0.08},
@@ -96,7 +103,7 @@ def ancestor_of(seed: int, options: argparse.Namespace, arrays: Arrays) -> Path:
 
 def lineage_of(method: str, seed: int, options: argparse.Namespace, arrays: Arrays) -> Lineage:
     """Return a finished lineage, gone on with or begun where it has to be."""
-    root = options.runs / f"{method.replace(' ', '_')}-{seed}"
+    root = options.runs / f"{method.replace(', ', '_').replace(' ', '_')}-{seed}"
     if (root / "journal.jsonl").exists():
         result = gakeras.resume(root, executor=options.executor, progress=False)
         assert isinstance(result, Lineage), "the folder holds a synthesis"
@@ -162,8 +169,12 @@ def main() -> None:
     options = parser.parse_args()
     arrays = load_source(options.data)
     runs: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    if options.json and options.json.exists():
+        runs = json.loads(options.json.read_text())["runs"]
     for seed in options.seeds:
         for method in options.methods:
+            if str(seed) in runs.get(method, {}):
+                continue
             lineage = lineage_of(method, seed, options, arrays)
             runs.setdefault(method, {})[str(seed)] = [row_of(network) for network in lineage.history]
             if options.json:
