@@ -53,6 +53,12 @@ METHODS: dict[str, dict[str, Any]] = {
         "training": {"shift": 0.08},
         "last": {"shift": 0.08},
     },
+    "best, ends shielded": {
+        "drawing": {"budget_per": "layer", "exponents": {"conv_1": 0.3, "output": 0.3}},
+        "distillation": {"share": 0.7, "temperature": 2.0},
+        "training": {"shift": 0.08},
+        "last": {"shift": 0.08},
+    },
     "varied lamp": {"drawing": {"method": "lamp"}, "training": {"shift": 0.08}, "last": {"shift": 0.08}},
 }
 
