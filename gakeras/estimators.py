@@ -148,10 +148,11 @@ class SearchClassifier(ClassifierMixin, _SearchEstimator):
     the winner on all of them. It pickles; the network inside as the bytes of its `.keras` file.
 
     Args:
-        space, population_size, max_evaluations, max_seconds, num_folds, epochs, batch_size, optimizer,
-            learning_rate, max_parameters, max_flops, executor, workers, progress: As for
-            `gakeras.search`. Every class needs `num_folds` examples. An executor has to be one that
-            scikit-learn's `clone` can copy: a name or a function, not an open one.
+        space, population_size, max_evaluations, max_seconds, num_folds: As for `gakeras.search`. Every
+            class needs `num_folds` examples.
+        epochs, batch_size, optimizer, learning_rate, max_parameters, max_flops, progress: As there.
+        executor, workers: As there. An executor has to be one that scikit-learn's `clone` can copy: a
+            name or a function, not an open one.
         final_epochs: Of the winner's training, with the same optimizer.
         settings: Any other setting of a search, such as `{"variation": {"tournament_size": 5}}`.
         random_state: The seed, as in all of scikit-learn.

@@ -117,16 +117,7 @@ def test_links_lead_somewhere(page):
 
 
 def test_the_site_is_built_without_a_warning(tmp_path):
-    program = [
-        sys.executable,
-        "-m",
-        "mkdocs",
-        "build",
-        "--strict",
-        "--quiet",
-        "--site-dir",
-        tmp_path / "site",
-    ]
+    program = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path / "site"]
     environ = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     done = subprocess.run(program, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
