@@ -93,7 +93,7 @@ def measure(options: argparse.Namespace, out: Path) -> None:
 
 
 def table(results: list[dict[str, Any]]) -> str:
-    """Return a row a system: means over seeds, and the CPU-seconds to the best peer's accuracy apart."""
+    """Return a row a system: means over seeds."""
     lines = ["| system | seeds | trials | CPU s | search loss | test accuracy | min..max | parameters |"]
     lines.append("|---|---|---|---|---|---|---|---|")
     for system in SYSTEMS:
