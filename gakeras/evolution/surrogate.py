@@ -89,7 +89,7 @@ def genome_features(genome: Genome, input_shape: Shape, outputs: int) -> dict[st
     features = Counter[str]()
     for block in genome.blocks:
         features[block.kind] += 1
-        for each in fields(block):
+        for each in (each for each in fields(block) if each.compare):
             value = getattr(block, each.name)
             if isinstance(value, str) or value is None:
                 features[f"{block.kind}.{each.name}={value}"] += 1
