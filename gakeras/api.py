@@ -51,6 +51,7 @@ def search(
     learning_rate: float | None = None,
     max_parameters: int | None = 2_000_000,
     max_flops: int | None = 60_000_000,
+    inherit: str = "none",
     executor: ExecutorChoice = "auto",
     workers: int | Mapping[str, Any] | None = None,
     timeout_seconds: float | None = None,
@@ -81,6 +82,8 @@ def search(
         max_seconds: Budget in seconds; what still runs at its end is given up.
         num_folds, epochs, batch_size, optimizer, learning_rate: One evaluation.
         max_parameters, max_flops: Larger networks are never trained; None for no cap.
+        inherit: `"weights"` lets the layers of a child begin with those of its parents, fold by fold: fewer
+            epochs rank networks as well. The winner is still trained from new weights (docs/budgets.md).
         executor: `"auto"` (MPI ranks under mpirun, else processes), `"process"`, `"serial"`,
             `"mpi"`, `"debug"`, or a `concurrent.futures.Executor`.
         workers: Networks trained at the same time, by default one a core; or the settings of
@@ -122,6 +125,7 @@ def search(
         "max_seconds": max_seconds,
         "num_folds": num_folds,
         "seed": seed,
+        "inherit": inherit,
         "training": {
             "epochs": epochs,
             "batch_size": batch_size,

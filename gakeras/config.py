@@ -117,7 +117,8 @@ class Settings:
     to the letter. `max_first_failures` evaluations that all fail end the run.
     `max_cpu_seconds` is a budget in CPU-seconds of the workers, over all their threads.
     Several `objectives` are traded off by NSGA-II; a `penalty` adds to the loss, for each
-    unit of another measure (see `gakeras.fitness.objectives`).
+    unit of another measure (see `gakeras.fitness.objectives`). With `inherit = "weights"` children
+    begin with weights of their parents, fold by fold (see `gakeras.fitness.inheritance`).
     """
 
     name: str = "search"
@@ -136,6 +137,7 @@ class Settings:
     objectives: tuple[Objective, ...] = ("loss",)
     penalty: dict[Objective, PositiveFloat] = field(default_factory=dict)
     max_first_failures: PositiveInt = 8
+    inherit: Literal["none", "weights"] = "none"
     data: DataSettings | None = None
     space: SearchSpace = field(default_factory=SearchSpace.wide)
     variation: Variation = field(default_factory=Variation)
@@ -159,6 +161,11 @@ class Settings:
         if not self.fidelity.is_plain and self.algorithm != "steady_state":
             raise ValueError(
                 "fidelity: evaluations in steps need algorithm='steady_state', received 'generational'"
+            )
+        if self.inherit == "weights" and not self.fidelity.is_plain:
+            raise ValueError(
+                "inherit: weights are inherited where all are trained on all folds for as long, received "
+                f"inherit='weights' with fidelity.kind={self.fidelity.kind!r}, race={self.fidelity.race}"
             )
         if self.fidelity.kind == "rungs" and self.fidelity.num_finalists > self.population_size:
             raise ValueError(

@@ -111,12 +111,35 @@ def evaluation_job(step: Step, run: RunDirectory, settings: Settings) -> Job:
         payload["latency"] = True
     if step.stage == "search":
         payload |= _stops(settings)
+        payload |= _heritage(step, run, settings)
     return Job(id=step.job_id, kind="evaluate", payload=payload)
 
 
 def forget_paused(run: RunDirectory, number: int) -> None:
     """Remove the training states of an evaluation that is finished."""
     shutil.rmtree(run.paused / str(number), ignore_errors=True)
+
+
+def forget_weights(run: RunDirectory, state: SearchState) -> None:
+    """Remove the weights of individuals that no child can inherit from any more.
+
+    Those of the population, of a generation that is not complete, of what is under way and of the
+    parents of that are kept.
+    """
+    under_way = state.in_flight.items()
+    needed = {individual.id for individual in (*state.population, *state.newcomers)}
+    needed |= {number for child, proposal in under_way for number in (child, *proposal.parents)}
+    for folder in run.weights.iterdir() if run.weights.exists() else ():
+        if int(folder.name) not in needed:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _heritage(step: Step, run: RunDirectory, settings: Settings) -> dict[str, Any]:
+    """Return where an evaluation finds its parents' weights and leaves its own, where they are inherited."""
+    if settings.inherit == "none":
+        return {}
+    parents = {str(number): str(run.weights / str(number)) for number in step.proposal.parents}
+    return {"heritage": {"parents": parents, "folder": str(run.weights / str(step.number))}}
 
 
 def _stops(settings: Settings) -> dict[str, Any]:

@@ -400,7 +400,8 @@ def _check_pair(x_name: str, x: Any, y_name: str, y: Any) -> None:
 
 
 def _size(individual: Individual) -> str:
-    return f"{individual.parameters:,} parameters, {individual.flops / 1e6:.2f} MFLOPs"
+    age = "" if individual.age is None else f", trained for {individual.age} epochs with its ancestors"
+    return f"{individual.parameters:,} parameters, {individual.flops / 1e6:.2f} MFLOPs{age}"
 
 
 def _scores(individual: Individual) -> str:

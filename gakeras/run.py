@@ -32,7 +32,7 @@ from gakeras.seeding import derive_seed
 
 _OUR_FILES = {
     "journal.jsonl", "journal.lock", "data", "folds.npy", ".folds.tmp.npy", "models", "workers",
-    "paused", "ancestor.keras", ".ancestor.keras.tmp.keras", "networks", "start.keras",
+    "paused", "weights", "ancestor.keras", ".ancestor.keras.tmp.keras", "networks", "start.keras",
     ".start.keras.tmp.keras",
 }  # fmt: skip
 
@@ -67,6 +67,11 @@ class RunDirectory:
     def paused(self) -> Path:
         """The training states of evaluations that are done in steps, until they are finished."""
         return self.root / "paused"
+
+    @property
+    def weights(self) -> Path:
+        """The weights that may be inherited: a folder for each individual, a file for each fold."""
+        return self.root / "weights"
 
     @property
     def ancestor(self) -> Path:

@@ -12,7 +12,7 @@ from gakeras.config import Settings
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import genome_cost
 from gakeras.encoding.blocks import Shape
-from gakeras.evaluations import Evaluations, calibration_job, forget_paused
+from gakeras.evaluations import Evaluations, calibration_job, forget_paused, forget_weights
 from gakeras.evolution import (
     Abandoned,
     Budget,
@@ -76,7 +76,7 @@ def continue_search(
                 try:
                     for events in _stages(past, settings, run, evaluations, budget, finals):
                         journal.append(record_of(event, time.monotonic() - start) for event in events)
-                        _tidy(run, settings, events)
+                        _tidy(run, settings, past.state, events)
                         losses += _losses(events, settings)
                         _show(bar, past.state, events, min(losses, default=None))
                 except KeyboardInterrupt:
@@ -169,6 +169,7 @@ def _loop(
         caps=settings.caps,
         pricing=Pricing(input_shape, outputs, settings.num_folds, settings.training.epochs, past.calibration),
         num_islands=settings.islands.number,
+        tracks_lineage=settings.inherit == "weights",
     )
     is_screened = settings.screening.num_candidates > 1
     arguments: dict[str, Any] = {
@@ -194,11 +195,13 @@ def _toolbox(settings: Settings, input_shape: Shape) -> base.Toolbox:
     return toolbox
 
 
-def _tidy(run: RunDirectory, settings: Settings, events: Sequence[Event]) -> None:
-    """Remove the training states of evaluations that are finished, and on disk."""
+def _tidy(run: RunDirectory, settings: Settings, state: SearchState, events: Sequence[Event]) -> None:
+    """Remove the training states of evaluations that are finished, and on disk, and weights nobody needs."""
     for event in events if not settings.fidelity.is_plain else ():
         if isinstance(event, Finished):
             forget_paused(run, event.number)
+    if settings.inherit == "weights":
+        forget_weights(run, state)
 
 
 def _progress(settings: Settings, past: Replay, budget: Budget, show: bool) -> Progress:

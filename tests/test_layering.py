@@ -43,7 +43,7 @@ MAY_IMPORT = {
         "config", "dispatch", "errors", "executors", "exporting", "jobs", "run", "supervision",
     },
     "finals": {"dispatch", "encoding", "errors", "fitness", "jobs", "journal", "session"},
-    "fitness": {"data", "encoding", "errors", "graph", "jobs", "seeding"},
+    "fitness": {"data", "encoding", "errors", "graph", "jobs", "morphism", "seeding"},
     "graph": {"errors"},
     "growth": {
         "config", "data", "dispatch", "encoding", "errors", "executors", "fitness", "graph", "jobs",

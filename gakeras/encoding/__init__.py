@@ -10,6 +10,7 @@ from gakeras.encoding.costs import Layer, genome_cost, num_activations, trace_co
 from gakeras.encoding.genome import Genome
 from gakeras.encoding.inception import Inception
 from gakeras.encoding.learning import Learning, LearningSpace
+from gakeras.encoding.lineage import with_lineage
 from gakeras.encoding.repair import repair
 from gakeras.encoding.sample import random_block, random_genome
 from gakeras.encoding.space import SearchSpace
@@ -34,4 +35,5 @@ __all__ = [
     "random_genome",
     "repair",
     "trace_costs",
+    "with_lineage",
 ]

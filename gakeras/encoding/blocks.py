@@ -4,12 +4,15 @@ A convolution, a pool or a dense layer is one layer of Vidnerova and Neruda's en
 section 3.1), with its activation and dropout. Batch normalisation (Ioffe and Szegedy 2015),
 separable convolutions (Chollet 2017), skips (He et al. 2016) and Inception modules are additions
 to it: each is a flag or a block of its own, and off by default.
+
+The `lineage_id` of a block says whose descendant it is (see `gakeras.encoding.lineage`); it is no part of
+the architecture: equal blocks may have different ones.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from gakeras.encoding.checks import check_at_least_one, check_choices, check_dropout, check_flags
@@ -70,6 +73,7 @@ class Conv:
     normalise: bool = False
     separable: bool = False
     residual: bool = False
+    lineage_id: str | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_at_least_one("Conv", filters=self.filters, kernel_size=self.kernel_size)
@@ -131,6 +135,7 @@ class MaxPool:
     pool_size: int
     padding: Padding = "valid"
     dropout: float = 0.0
+    lineage_id: str | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_at_least_one("MaxPool", pool_size=self.pool_size)
@@ -197,6 +202,7 @@ class Dense:
     activation: Activation
     dropout: float = 0.0
     normalise: bool = False
+    lineage_id: str | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_at_least_one("Dense", units=self.units)

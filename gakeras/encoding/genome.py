@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -86,8 +86,8 @@ class Genome:
         return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the genome as plain JSON values; `from_json` gives it back."""
-        return {"version": GENOME_VERSION, **self._parts_to_json()}
+        """Return the genome as plain JSON values, with its lineage ids; `from_json` gives it back."""
+        return {"version": GENOME_VERSION, **self._parts_to_json(lineage=True)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Genome:
@@ -128,13 +128,14 @@ class Genome:
     def __str__(self) -> str:
         return "\n".join(map(str, (*self.blocks, *self.learning)))
 
-    def _parts_to_json(self) -> dict[str, Any]:
-        parts = {part: [_block_to_json(block) for block in getattr(self, part)] for part in PARTS}
+    def _parts_to_json(self, *, lineage: bool = False) -> dict[str, Any]:
+        parts = {part: [_block_to_json(block, lineage) for block in getattr(self, part)] for part in PARTS}
         return {part: blocks for part, blocks in parts.items() if blocks}
 
 
-def _block_to_json(block: Block | Learning) -> dict[str, Any]:
-    values = {field.name: (getattr(block, field.name), field.default) for field in fields(block)}
+def _block_to_json(block: Block | Learning, lineage: bool) -> dict[str, Any]:
+    known = [field for field in fields(block) if field.compare or lineage]
+    values = {field.name: (getattr(block, field.name), field.default) for field in known}
     written = {name: value for name, (value, default) in values.items() if value != default}
     plain = {name: list(value) if isinstance(value, tuple) else value for name, value in written.items()}
     return {"kind": block.kind} | plain
@@ -142,7 +143,15 @@ def _block_to_json(block: Block | Learning) -> dict[str, Any]:
 
 def _block_from_json(data: Mapping[str, Any]) -> Block | Learning:
     values = dict(data)
-    return _make_block(values.pop("kind", None), values, received=data)
+    lineage = {name: values.pop(name) for name in ("lineage_id",) if name in values}
+    block = _make_block(values.pop("kind", None), values, received=data)
+    if lineage and (not hasattr(block, "lineage_id") or not isinstance(lineage["lineage_id"], str)):
+        raise InputError(
+            "A block with weights may have a lineage.",
+            expected="lineage_id, a text, of a convolution, a pool, an Inception module or a dense layer",
+            received=str(data),
+        )
+    return replace(block, **lineage)
 
 
 _FIELD_NAMES = {
@@ -183,7 +192,7 @@ def _make_block(kind: object, values: dict[str, Any], *, received: object) -> Bl
         raise InputError(
             "A block has a kind.", expected=f"one of {', '.join(_KINDS)}", received=str(received)
         )
-    known = [field.name for field in fields(block)]
+    known = [field.name for field in fields(block) if field.compare]
     required = [field.name for field in fields(block) if field.default is MISSING]
     if set(values) - set(known) or set(required) - set(values):
         raise InputError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from gakeras.encoding.checks import check_at_least_one, check_choices, check_dropout, check_flags
@@ -48,6 +48,7 @@ class Inception:
     projection: int = 0
     residual: bool = False
     dropout: float = 0.0
+    lineage_id: str | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_at_least_one("Inception", filters=self.filters)

@@ -49,6 +49,12 @@ class Individual:
         """Operations of one forward pass of one example; a multiply-accumulate is two."""
         return int(self.measures["flops"])
 
+    @property
+    def age(self) -> int | None:
+        """Epochs a fold was trained for, those of whom it has its weights from included, where known."""
+        ages = [fold["age"] for fold in self.measures.get("folds", ()) if "age" in fold]
+        return max(ages, default=None)
+
 
 def inhabitants(population: Sequence[Individual], island: int) -> list[Individual]:
     """Return those who live on an island, in their order."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from deap import base, tools
 
-from gakeras.encoding import Genome, SearchSpace, genome_cost, random_genome
+from gakeras.encoding import Genome, SearchSpace, genome_cost, random_genome, with_lineage
 from gakeras.encoding.blocks import Shape
 from gakeras.evolution.cost_model import Pricing
 from gakeras.evolution.crossover import mate
@@ -41,7 +41,8 @@ class Proposer:
     probability (the first child is taken, the second dropped), and mutated with the
     mutation probability. A genome that is already known is mutated again, a random one
     drawn again, up to `max_mutations` times; after that the proposal is recorded as a
-    duplicate. One beyond the caps is recorded as oversized. Neither is evaluated.
+    duplicate. One beyond the caps is recorded as oversized. Neither is evaluated. Where it
+    `tracks_lineage`, blocks have ids by which their descendants are known.
     """
 
     run_seed: int
@@ -53,6 +54,7 @@ class Proposer:
     caps: Caps = field(default_factory=Caps)
     pricing: Pricing | None = None
     num_islands: int = 1
+    tracks_lineage: bool = False
 
     def __call__(self, state: SearchState) -> Proposal:
         return self.candidate(state)
@@ -67,6 +69,8 @@ class Proposer:
             else:
                 genome, parents, operators = self._breed(state, rng)
         verdict, reason = self._judge(genome, state)
+        if self.tracks_lineage:
+            genome = with_lineage(genome, number)
         return Proposal(number, genome, parents, operators, verdict, reason)
 
     def _population(self, state: SearchState) -> Sequence[Individual]:

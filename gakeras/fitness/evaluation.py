@@ -18,6 +18,7 @@ import numpy as np
 from gakeras.data import StoredData, open_data
 from gakeras.data.folds import fold_indices
 from gakeras.encoding import Genome, genome_cost, num_activations
+from gakeras.fitness.heritage import heritage_of
 from gakeras.fitness.network import compiled_model, score, set_statistics
 from gakeras.fitness.options import TrainingOptions, training_of
 from gakeras.fitness.stopping import stop_rule
@@ -39,17 +40,20 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
             `training` (`TrainingOptions` as JSON), `data_dir`, `folds_file`, and perhaps
             `load_from` and `save_to`: directories of checkpoints, one file a fold; `dead` and
             `max_epoch_seconds`: when to stop early (see `gakeras.fitness.stopping`); `latency`:
-            whether to measure that; `keep`: whether another job on this network is to come.
+            whether to measure that; `keep`: whether another job on this network is to come;
+            `heritage`: `parents`, their folders of weights by number, and `folder`, for its own.
 
     Returns:
         Measures: parameters, FLOPs, activations (numbers that the layers of one example put
         out), whether the model had to be traced, and for every fold a list of epochs with
         training loss, validation loss and metric, seconds and CPU-seconds; bytes of the weights
-        and, where asked for, the seconds one example takes. Artifacts: the checkpoints. With
-        the status `stopped` and a reason where it was not worth going on.
+        and, where asked for, the seconds one example takes. With a heritage a fold has an `age`, epochs of
+        training with those of its ancestors, and `inherited`, from whom each layer came.
+        Artifacts: the checkpoints. With the status `stopped` and a reason where it was not worth going on.
 
     Raises:
-        JobFailed: A loss is not finite; the measures up to then come with it.
+        JobFailed: A loss is not finite; the measures up to then come with it. Or what is to be
+            inherited is missing, or of another fold or other data.
     """
     genome = Genome.from_json(payload["genome"])
     options = training_of(genome, TrainingOptions(**payload["training"]))
@@ -63,6 +67,7 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
         "folds": [],
     }
     artifacts: dict[str, str] = {}
+    heritage = heritage_of(payload, genome, data.info, folds)
     key = json.dumps([payload[name] for name in ("genome", "training", "data_dir", "folds_file")])
     trainer = _paused.pop(key, None)
     measures["traced"] = trainer is None
@@ -84,6 +89,8 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
             set_statistics(trainer.model, data.x, data.y, train)
             if payload.get("load_from"):
                 trainer.load_state(Path(payload["load_from"]) / f"fold{fold}.npz")
+            if heritage is not None:
+                record |= heritage.take(trainer.model, fold)
             for epoch in range(payload["from_epoch"], payload["to_epoch"]):
                 epoch_seed, rate_factor = derive_seed(seed, "epoch", epoch), options.rate_factor(epoch)
                 scores = _run_epoch(trainer, data, train, validation, epoch_seed, rate_factor)
@@ -95,6 +102,9 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
                 reason = is_hopeless(record["epochs"])
                 if reason is not None:
                     return {"status": "stopped", "reason": reason, "measures": measures}
+            if heritage is not None:
+                record["age"] += len(record["epochs"])
+                heritage.leave(trainer.model, fold, record["age"])
             if payload.get("save_to"):
                 path = Path(payload["save_to"]) / f"fold{fold}.npz"
                 path.parent.mkdir(parents=True, exist_ok=True)

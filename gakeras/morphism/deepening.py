@@ -12,9 +12,7 @@ from gakeras.errors import InputError
 from gakeras.graph import Node, mixes_channels, read_graph
 from gakeras.graph.grafting import graft
 from gakeras.graph.rebuilding import read_weights, write_weights
-from gakeras.morphism.points import fresh_name, never_negative, point_behind
-
-_IDENTITY_ABOVE_ZERO = {"relu", "leaky_relu", "elu", "celu"}
+from gakeras.morphism.points import IDENTITY_ABOVE_ZERO, fresh_name, never_negative, point_behind
 
 
 def deepen(
@@ -57,10 +55,10 @@ def deepen(
     graph = read_graph(model)
     point = point_behind(graph, after)
     positive = never_negative(graph, after)
-    if activation != "linear" and not (positive and activation in _IDENTITY_ABOVE_ZERO):
+    if activation != "linear" and not (positive and activation in IDENTITY_ABOVE_ZERO):
         raise InputError(
             "An identity layer keeps values that its activation leaves as they are.",
-            expected=f"linear, or {', '.join(sorted(_IDENTITY_ABOVE_ZERO))} where no value is negative",
+            expected=f"linear, or {', '.join(sorted(IDENTITY_ABOVE_ZERO))} where no value is negative",
             received=f"activation={activation!r} behind {after!r}, whose values "
             + ("are never negative" if positive else "may be negative"),
             way_out="Use `insert_residual`, which works with every activation.",

@@ -10,9 +10,10 @@ from gakeras.graph import Graph, Node
 if TYPE_CHECKING:
     import keras
 
-_NEVER_NEGATIVE = {
+NEVER_NEGATIVE = {
     "relu", "relu6", "sigmoid", "hard_sigmoid", "softplus", "softmax", "exponential",
 }  # fmt: skip
+IDENTITY_ABOVE_ZERO = {"relu", "leaky_relu", "elu", "celu"}
 _KEEPS_SIGN = {
     "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "AveragePooling1D", "AveragePooling2D",
     "AveragePooling3D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D",
@@ -59,7 +60,7 @@ def never_negative(graph: Graph, name: str) -> bool:
         return bool(node.config["negative_slope"] == 0)
     if node.kind in _KEEPS_SIGN:
         return all(never_negative(graph, source) for source in node.inputs)
-    return node.kind == "Softmax" or node.config.get("activation") in _NEVER_NEGATIVE
+    return node.kind == "Softmax" or node.config.get("activation") in NEVER_NEGATIVE
 
 
 def fresh_name(model: keras.Model, stem: str) -> str:

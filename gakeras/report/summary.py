@@ -24,6 +24,7 @@ def facts(history: History) -> list[tuple[str, str]]:
         (metric_name(history), f"{mean} ± {deviation}"),
         ("parameters", f"{best.parameters:,}"),
         ("FLOPs", count_text(best.flops)),
+        *([] if best.age is None else [("age", f"{best.age:,} epochs")]),
         *effort,
     ]
 

@@ -9,7 +9,7 @@ import statistics
 import pytest
 from stub_search import Search
 
-from gakeras.encoding import Genome, genome_cost, random_genome
+from gakeras.encoding import Genome, genome_cost, random_genome, with_lineage
 from gakeras.evolution import Screener, Screening, SearchState, genome_features
 
 SEARCH = Search()
@@ -72,3 +72,10 @@ def test_a_known_genome_is_never_chosen_over_a_new_one() -> None:
 def test_features_are_finite_numbers(text: str) -> None:
     features = genome_features(Genome.parse(text), (9, 9), 3)
     assert features and all(math.isfinite(value) for value in features.values())
+
+
+def test_the_branches_of_an_inception_module_are_choices_and_lineage_is_no_feature() -> None:
+    genome = with_lineage(Genome.parse("inception #4 activation=relu branches=1,pool"), 3)
+    features = genome_features(genome, (8, 8), outputs=3)
+    assert features["inception.branches=1"] == features["inception.branches=pool"] == 1.0
+    assert not any("lineage" in name for name in features)
