@@ -51,6 +51,7 @@ def few_objects() -> Iterator[None]:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @parametrize_with_checks([SearchClassifier(**TINY), SearchRegressor(**REGRESSION)])
 def test_the_checks_of_scikit_learn_pass(estimator: Any, check: Any) -> None:
     check(estimator)
