@@ -23,7 +23,7 @@ import gakeras
 from gakeras import api
 from gakeras.results import SearchResult
 
-SPACE = {"max_conv_layers": 1, "conv_filters": [2, 4], "max_dense_layers": 1, "dense_units": [4, 8]}
+SPACE = {"max_conv_layers": 1, "conv_filters": [4, 6], "max_dense_layers": 1, "dense_units": [16, 24]}
 SMALL: dict[str, dict[str, Any]] = {
     "search": {
         "max_evaluations": 3,
@@ -33,7 +33,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "num_folds": 2,
         "epochs": 1,
         "space": SPACE,
-        "final": {"epochs": 5, "batch_size": 20, "optimizer": "adam"},
+        "final": {"epochs": 20, "batch_size": 20, "optimizer": "adam"},
     },
     "resume": {"max_evaluations": 4},
     "synthesize": {"generations": 1, "epochs": 1, "last_epochs": None, "max_drop": 1.0},

@@ -48,7 +48,7 @@ def test_a_run_comes_to_a_history_with_every_flop_accounted_for(tmp_path: Path) 
     assert [row.total_flops for row in growth.history] == np.cumsum(spent).tolist()
     assert growth.total_flops == growth.history[-1].total_flops
     assert growth.history[2].transforms and growth.history[2].test["accuracy"] > 0
-    assert not growth.is_unfinished and growth.stop_reason == "2 iterations are done"
+    assert not growth.is_unfinished and growth.stop_reason == "2 iterations and the last leg are done"
     assert growth.best.loss == min(row.loss for row in growth.history)
     assert "GFLOPs" in repr(growth) and "<table>" in growth._repr_html_()
 
