@@ -13,6 +13,7 @@ search's own:
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import signal
@@ -103,7 +104,8 @@ def tell(payload: Mapping[str, Any]) -> dict[str, Any]:
     time.sleep(payload.get("seconds", 0))
     environment = {name: os.environ.get(name) for name in payload.get("environment", ())}
     return {
-        "measures": {"echo": payload.get("echo"), "pid": os.getpid(), "environment": environment},
+        "measures": {"echo": payload.get("echo"), "pid": os.getpid(), "environment": environment}
+        | {"frozen": gc.get_freeze_count()},
         "artifacts": {"log": "somewhere"},
     }
 

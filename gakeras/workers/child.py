@@ -8,6 +8,7 @@ notices that its parent is gone, however it went.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -37,6 +38,8 @@ def main(module: str, idle_seconds: str) -> None:
     kinds = importlib.import_module(module)
     requests = _read_requests()
     kinds.warm_up()
+    gc.collect()
+    gc.freeze()  # what is imported stays: collections after every job need not look through it
     _send(replies, READY)
     while True:
         try:

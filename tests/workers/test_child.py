@@ -57,6 +57,16 @@ def test_standard_output_is_json_alone_whatever_a_job_prints() -> None:
     assert [message["status"] for message in messages[1:]] == ["error", "ok"]
 
 
+def test_collections_need_not_look_through_what_was_imported() -> None:
+    with child() as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(request({}))
+        process.stdin.flush()
+        answers = [json.loads(process.stdout.readline()) for _ in range(2)]
+        process.stdin.close()
+    assert answers[1]["measures"]["frozen"] > 1000
+
+
 def test_a_child_ends_well_when_its_input_ends() -> None:
     with child() as process:
         assert process.stdin is not None and process.stdout is not None
