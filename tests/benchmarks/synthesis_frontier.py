@@ -3,7 +3,7 @@
     python tests/benchmarks/synthesis_frontier.py --data PATH/mnist.npz --runs runs/mnist --json mnist.json
 
 For every seed one ancestor is trained; each method then goes down the same schedule of generations,
-with the same epochs for each, and the networks that first reach each of the efficiencies below are
+with the same epochs for each, and the networks that first reach each of `--efficiencies` are
 trained further, for the same epochs again. A family ends where validation falls three points below
 the ancestor, as in the paper, so a method without a network at an efficiency fell before. A method
 differs from `papers` in the settings of `METHODS` alone; `summit` is not at equal budget, its last
@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,10 @@ METHODS: dict[str, dict[str, Any]] = {
         "training": {"shift": 0.08},
         "last": {"shift": 0.08},
     },
+    "distilled, ends shielded": {
+        "drawing": {"budget_per": "layer", "exponents": {"conv_1": 0.3, "output": 0.3}},
+        "distillation": {"share": 0.7, "temperature": 2.0},
+    },
     "summit": {
         "drawing": {"budget_per": "layer", "exponents": {"conv_1": 0.3, "output": 0.3}},
         "distillation": {"share": 0.7, "temperature": 2.0},
@@ -83,7 +88,7 @@ def settings_of(method: str, seed: int, options: argparse.Namespace) -> Synthesi
         "drawing": {"budget_counts": "living"},
         "training": training,
         "last": training | {"epochs": options.last_epochs},
-        "last_efficiencies": EFFICIENCIES,
+        "last_efficiencies": tuple(options.efficiencies),
         "workers": {"executor": options.executor},
     }
     for name, change in METHODS[method].items():
@@ -140,13 +145,13 @@ def row_of(network: Descendant) -> dict[str, Any]:
     }
 
 
-def print_table(runs: dict[str, dict[str, list[dict[str, Any]]]]) -> None:
+def print_table(runs: dict[str, dict[str, list[dict[str, Any]]]], efficiencies: Sequence[float]) -> None:
     """Print for every method its accuracy, mean and spread over seeds, near each efficiency."""
-    print("| method | seeds | " + " | ".join(f"{e:g}x" for e in EFFICIENCIES) + " | CPU-s a seed |")
-    print("|---|---|" + "---|" * (len(EFFICIENCIES) + 1))
+    print("| method | seeds | " + " | ".join(f"{e:g}x" for e in efficiencies) + " | CPU-s a seed |")
+    print("|---|---|" + "---|" * (len(efficiencies) + 1))
     for method, seeds in runs.items():
         cells = []
-        for efficiency in EFFICIENCIES:
+        for efficiency in efficiencies:
             rows = [_first_reaching(history, efficiency) for history in seeds.values()]
             found = [row for row in rows if row is not None]
             if not found:
@@ -182,6 +187,7 @@ def main() -> None:
     parser.add_argument("--ancestor-shift", type=float, default=0.0)
     parser.add_argument("--epochs", type=int, default=3, help="of every generation")
     parser.add_argument("--last-epochs", type=int, default=12)
+    parser.add_argument("--efficiencies", type=float, nargs="+", default=EFFICIENCIES)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--methods", nargs="+", default=["papers", "lamp"], choices=list(METHODS))
     parser.add_argument("--executor", default="serial")
@@ -201,7 +207,7 @@ def main() -> None:
             if options.json:
                 text = {"options": {k: str(v) for k, v in vars(options).items()}, "runs": runs}
                 options.json.write_text(json.dumps(text, indent=1) + "\n")
-    print_table(runs)
+    print_table(runs, options.efficiencies)
 
 
 if __name__ == "__main__":
