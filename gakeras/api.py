@@ -39,6 +39,8 @@ def search(
     *,
     x_test: Any = None,
     y_test: Any = None,
+    sample_weight: Any = None,
+    class_weight: Mapping[int, float] | str | None = None,
     task: str = "auto",
     space: SearchSpace | str | Mapping[str, Any] | None = None,
     population_size: int = 20,
@@ -74,6 +76,10 @@ def search(
             `(n, features)`, of any numeric type. Scaling is part of the networks.
         y: Whole numbers 0..C-1 or one-hot rows for classes, real numbers for regression.
         x_test, y_test: Test data, never seen by the search, for the final report alone.
+        sample_weight: How much each training example counts in the losses, of training and of validation,
+            shape `(n,)`; only ratios matter.
+        class_weight: The same by class number, or `"balanced"`, n / (classes * examples of the class); a
+            class without one has weight 1. It multiplies `sample_weight`.
         task: `"auto"`, `"classification"` or `"regression"`.
         space: `"default"` (`SearchSpace.wide()`), `"plain"` (`SearchSpace()`), `"paper"`, a `SearchSpace`,
             or a mapping of what differs from its `preset`, by default the plain one.
@@ -126,6 +132,7 @@ def search(
         "num_folds": num_folds,
         "seed": seed,
         "inherit": inherit,
+        "class_weight": class_weight,
         "training": {
             "epochs": epochs,
             "batch_size": batch_size,
@@ -149,7 +156,7 @@ def search(
         origin="the arguments of search()",
         keywords=inspect.signature(search).parameters,
     )
-    arrays = as_arrays(x, y, x_test, y_test)
+    arrays = as_arrays(x, y, x_test, y_test, sample_weight)
     session = Session(time_limit, checked.workers.grace_seconds)
     return run_search(checked, arrays, run_dir=run_dir, executor=executor, session=session, progress=progress)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
@@ -9,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
 from gakeras.encoding import Genome, SearchSpace
@@ -26,6 +27,23 @@ PRESETS: dict[str, dict[str, Callable[[], SearchSpace | Variation]]] = {
     "space": {"default": SearchSpace.wide, "paper": SearchSpace.paper, "plain": SearchSpace},
     "variation": {"default": Variation, "paper": Variation.paper},
 }
+
+
+def _read_class_weight(value: Any) -> Any:
+    """Return class weights with numbers as keys, which a TOML table and a journal have as text."""
+    if value is None or value == "balanced":
+        return value
+    try:
+        weights = {int(label): float(weight) for label, weight in value.items()}
+    except (AttributeError, TypeError, ValueError):
+        weights = {-1: math.nan}
+    if not all(label >= 0 and 0 <= weight < math.inf for label, weight in weights.items()):
+        raise ValueError(
+            f'"balanced", or a finite weight of at least 0 by class number, received {value!r:.80}'
+        )
+    return weights
+
+
 _COMMANDS = {"synthesis": "synthesize", "growth": "grow"}
 
 
@@ -119,6 +137,7 @@ class Settings:
     Several `objectives` are traded off by NSGA-II; a `penalty` adds to the loss, for each
     unit of another measure (see `gakeras.fitness.objectives`). With `inherit = "weights"` children
     begin with weights of their parents, fold by fold (see `gakeras.fitness.inheritance`).
+    `class_weight` says how much the examples of a class count, by its number, or "balanced".
     """
 
     name: str = "search"
@@ -136,6 +155,9 @@ class Settings:
     num_folds: Annotated[int, Field(ge=2)] = 5
     objectives: tuple[Objective, ...] = ("loss",)
     penalty: dict[Objective, PositiveFloat] = field(default_factory=dict)
+    class_weight: Annotated[
+        dict[int, float] | Literal["balanced"] | None, BeforeValidator(_read_class_weight)
+    ] = None
     max_first_failures: PositiveInt = 8
     inherit: Literal["none", "weights"] = "none"
     data: DataSettings | None = None

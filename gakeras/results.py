@@ -6,13 +6,13 @@ import html
 import shutil
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from gakeras.cards import search_sections
 from gakeras.config import Settings, training_options
-from gakeras.data import arrays_digest, as_arrays, check_arrays, open_data, store_arrays
+from gakeras.data import arrays_digest, as_arrays, check_arrays, example_weights, open_data, store_arrays
 from gakeras.data.streams import is_stream
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
@@ -168,6 +168,7 @@ class SearchResult:
         *,
         x_test: Any = None,
         y_test: Any = None,
+        sample_weight: Any = None,
         epochs: int = 20,
         batch_size: int = 128,
         optimizer: str = "rmsprop",
@@ -181,6 +182,8 @@ class SearchResult:
                 or a `keras.utils.PyDataset` of batches (examples, targets) may stand for both: it is
                 read once, to disk.
             x_test, y_test: Test data in the same ways; by default those of the search.
+            sample_weight: Of the x that is given; the search's class weights multiply it. The data of
+                the search have their own.
             epochs, batch_size, optimizer, learning_rate: The training; the defaults are the
                 paper's 20 epochs of RMSprop.
             repeats: Trainings, each from other initial weights.
@@ -200,7 +203,7 @@ class SearchResult:
         )
         if repeats < 1:
             raise InputError("A training is done.", expected="repeats >= 1", received=f"repeats={repeats}")
-        data_dir = self._store(x, y, x_test, y_test)
+        data_dir = self._store(x, y, x_test, y_test, sample_weight)
         return self._train([("best", self.best.genome)], options, repeats, data_dir)[0]
 
     def train_final(self, session: Session | None = None) -> list[TrainingSummary]:
@@ -307,8 +310,15 @@ class SearchResult:
         self._model = summaries[0].model_path
         return summaries
 
-    def _store(self, x: Any, y: Any, x_test: Any, y_test: Any) -> Path:
+    def _store(self, x: Any, y: Any, x_test: Any, y_test: Any, sample_weight: Any) -> Path:
         """Return where the data of a training are: the run's own directory if none were passed."""
+        if x is None and sample_weight is not None:
+            raise InputError(
+                "The data of a search have their weights.",
+                expected="sample_weight beside x and y",
+                received="sample_weight alone",
+                way_out="Pass it to `search`, or with x and y.",
+            )
         if x is None and y is None and x_test is None and y_test is None:
             return self.run.data
         if not is_stream(x):
@@ -318,9 +328,14 @@ class SearchResult:
         own = open_data(self.run.data)
         train = (own.x, own.y) if x is None else (x, y)
         test = (own.x_test, own.y_test) if x_test is None else (x_test, y_test)
-        arrays = as_arrays(*train, *test)
+        given = own.sample_weight if x is None else sample_weight
+        arrays = as_arrays(train[0], train[1], test[0], test[1], given)
+        task = check_arrays(arrays, task=self.settings.task, num_folds=2)
+        if x is not None:
+            weights = example_weights(arrays, task, self.settings.class_weight)
+            arrays = replace(arrays, sample_weight=weights)
         data_dir = self.run.models / f"data-{arrays_digest(arrays)[:12]}"
-        store_arrays(arrays, check_arrays(arrays, task=self.settings.task, num_folds=2), data_dir)
+        store_arrays(arrays, task, data_dir)
         return data_dir
 
     def _model_path(self, genome: Genome, options: TrainingOptions, data_dir: Path) -> Path:

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from gakeras.data import StoredData, open_data
+from gakeras.data import StoredData, open_data, weights_at
 from gakeras.data.folds import fold_indices
 from gakeras.encoding import Genome, genome_cost, num_activations
 from gakeras.fitness.heritage import heritage_of
@@ -84,7 +84,9 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
             measures["folds"].append(record)
             seed = derive_seed(payload["run_seed"], genome.digest, "fold", fold, "repeat", payload["repeat"])
             train, validation = fold_indices(folds, fold)
-            is_hopeless = stop_rule(payload, fold, data.info.task, data.y[train])
+            is_hopeless = stop_rule(
+                payload, fold, data.info.task, data.y[train], weights_at(data.sample_weight, train)
+            )
             trainer.reset(seed)
             set_statistics(trainer.model, data.x, data.y, train)
             if payload.get("load_from"):
@@ -155,8 +157,10 @@ def _run_epoch(
     rate_factor: float | None,
 ) -> dict[str, float]:
     start, cpu = time.perf_counter(), time.process_time()
-    loss = trainer.train_epoch(data.x, data.y, train, seed, rate_factor)
-    val_loss, val_metric = score(data.info.task, data.y[validation], trainer.predict(data.x, validation))
+    loss = trainer.train_epoch(data.x, data.y, train, seed, rate_factor, data.sample_weight)
+    outputs = trainer.predict(data.x, validation)
+    weights = weights_at(data.sample_weight, validation)
+    val_loss, val_metric = score(data.info.task, data.y[validation], outputs, weights)
     return {
         "loss": loss,
         "val_loss": val_loss,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
 
-from gakeras.data import StoredData, Task, open_data
+from gakeras.data import StoredData, open_data
 from gakeras.encoding import Genome, genome_cost
 from gakeras.fitness.evaluation import forget_models
 from gakeras.fitness.network import compile_model, compiled_model, metric_name, score, set_statistics
@@ -49,13 +49,13 @@ def train(payload: Mapping[str, Any]) -> dict[str, Any]:
         everyone = np.arange(len(data.x))
         for epoch in range(options.epochs):
             epoch_seed, rate_factor = derive_seed(seed, "epoch", epoch), options.rate_factor(epoch)
-            loss = trainer.train_epoch(data.x, data.y, everyone, epoch_seed, rate_factor)
+            loss = trainer.train_epoch(data.x, data.y, everyone, epoch_seed, rate_factor, data.sample_weight)
             if not math.isfinite(loss):
                 raise JobFailed(f"diverged: the loss is not finite in epoch {epoch}", measures)
             measures["epochs"].append({"epoch": epoch, "loss": loss})
-        measures |= _scores(trainer, data.info.task, data.x, data.y, "train", measures)
-        if data.x_test is not None and data.y_test is not None:
-            measures |= _scores(trainer, data.info.task, data.x_test, data.y_test, "test", measures)
+        measures |= _scores(trainer, data, "train", measures)
+        if data.x_test is not None:
+            measures |= _scores(trainer, data, "test", measures)
         artifacts = _save(trainer.model, genome, data, options, payload.get("save_to"))
     finally:
         forget_models()
@@ -63,9 +63,12 @@ def train(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _scores(
-    trainer: Trainer, task: Task, x: np.ndarray, y: np.ndarray, name: str, measures: dict[str, Any]
+    trainer: Trainer, data: StoredData, name: Literal["train", "test"], measures: dict[str, Any]
 ) -> dict[str, float]:
-    loss, metric = score(task, y, trainer.predict(x, np.arange(len(x))))
+    x, y, weights = data.x, data.y, data.sample_weight
+    if name == "test" and data.x_test is not None and data.y_test is not None:
+        x, y, weights = data.x_test, data.y_test, None
+    loss, metric = score(data.info.task, y, trainer.predict(x, np.arange(len(x))), weights)
     if not math.isfinite(loss):  # the very last step can do it
         raise JobFailed(f"diverged: the {name} loss is not finite after training", measures)
     return {f"{name}_loss": loss, f"{name}_metric": metric}

@@ -43,12 +43,17 @@ def metric_name(task: Task) -> str:
     return "accuracy" if task.is_classification else "mean_absolute_error"
 
 
-def score(task: Task, y: np.ndarray, outputs: np.ndarray) -> tuple[float, float]:
-    """Return the mean loss and metric of a network's outputs, by the functions of Keras."""
+def score(
+    task: Task, y: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[float, float]:
+    """Return the mean loss, weighted where there are `weights`, and the plain mean of the metric.
+
+    Both by the functions of Keras; as in its `compile`, a metric counts all examples the same.
+    """
     y = y.reshape(outputs.shape) if task.kind in ("binary", "regression") else y
-    loss = keras.losses.get(LOSSES[task.kind])(y, outputs)
-    metric = keras.metrics.get(METRICS[task.kind])(y, outputs)
-    return tuple(float(np.mean(keras.ops.convert_to_numpy(values))) for values in (loss, metric))  # type: ignore[return-value]
+    losses = keras.ops.convert_to_numpy(keras.losses.get(LOSSES[task.kind])(y, outputs))
+    metrics = keras.ops.convert_to_numpy(keras.metrics.get(METRICS[task.kind])(y, outputs))
+    return float(np.average(losses, weights=weights)), float(np.mean(metrics))
 
 
 def compiled_model(genome: Genome, info: DataInfo, options: TrainingOptions) -> keras.Model:

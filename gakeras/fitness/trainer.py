@@ -75,9 +75,18 @@ class Trainer:
                     variable.assign(drawn(variable.shape, dtype=variable.dtype))
 
     def train_epoch(
-        self, x: np.ndarray, y: np.ndarray, indices: np.ndarray, seed: int, rate_factor: float | None = None
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        indices: np.ndarray,
+        seed: int,
+        rate_factor: float | None = None,
+        weights: np.ndarray | None = None,
     ) -> float:
         """Train for one epoch on the examples at `indices`; return the mean loss meanwhile.
+
+        With `weights`, of all examples, shape (n,), it is the weighted mean: those at `indices` are
+        scaled to the mean 1, so that multiples of them are the same.
 
         The learning rate is `rate_factor` times the one the model was compiled with; without
         one it stays as it is.
@@ -87,10 +96,13 @@ class Trainer:
             self.model.optimizer.learning_rate = self._learning_rate * rate_factor
         order = np.random.default_rng(seed).permutation(indices)
         total = 0.0
+        mean_weight = 1.0 if weights is None else np.mean(weights[indices], dtype=np.float64)
         examples = _examples(x, order, self.batch_size, new_augmentation(self.variation, x.shape[1:], seed))
         for batch, is_real in _batches(order, self.batch_size, self.num_steps):
-            weights = is_real / is_real.mean()  # so that the loss is the mean over the real examples
-            total += self._step(next(examples), np.asarray(y[batch]), weights) * float(is_real.sum())
+            counts = is_real / is_real.mean()  # so that the loss is the mean over the real examples
+            if weights is not None:
+                counts = counts * (np.asarray(weights[batch]) / mean_weight)
+            total += self._step(next(examples), np.asarray(y[batch]), counts) * float(is_real.sum())
         return total / len(indices)
 
     def train_steps(
