@@ -18,6 +18,7 @@ from gakeras.growth.runs import GrowthRun
 from gakeras.journal import has_begun
 from gakeras.lineage import Lineage, continue_synthesis, open_synthesis, synthesis_settings, synthesize
 from gakeras.lineage.runs import SynthesisRun
+from gakeras.rehearsal import rehearse
 from gakeras.results import SearchResult
 from gakeras.run import (
     RunDirectory,
@@ -47,9 +48,11 @@ def search(
     max_evaluations: int | None = None,
     max_seconds: float | None = None,
     num_folds: int = 5,
+    loss: Any = None,
+    metric: str | None = None,
     epochs: int = 10,
     batch_size: int = 128,
-    optimizer: str = "adam",
+    optimizer: Any = "adam",
     learning_rate: float | None = None,
     max_parameters: int | None = 2_000_000,
     max_flops: int | None = 60_000_000,
@@ -86,7 +89,11 @@ def search(
         population_size: Individuals that may mate; as many random ones come first.
         max_evaluations: Budget in evaluations; 100 if no budget is given.
         max_seconds: Budget in seconds; what still runs at its end is given up.
-        num_folds, epochs, batch_size, optimizer, learning_rate: One evaluation.
+        loss: What networks learn from, by default what belongs to the targets.
+        metric: What is reported beside it, the name of a scorer of scikit-learn, such as `"f1_macro"`; by
+            default accuracy, or the mean absolute error. With `objectives=("metric",)` evolution is after it.
+        num_folds, epochs, batch_size, optimizer, learning_rate: One evaluation. An optimizer is a name,
+            a Keras object, or `{"class_name": "SGD", "config": {"momentum": 0.9}}`; so is a loss.
         max_parameters, max_flops: Larger networks are never trained; None for no cap.
         inherit: `"weights"` lets the layers of a child begin with those of its parents, fold by fold: fewer
             epochs rank networks as well. The winner is still trained from new weights (docs/budgets.md).
@@ -133,6 +140,8 @@ def search(
         "seed": seed,
         "inherit": inherit,
         "class_weight": class_weight,
+        "loss": loss,
+        "metric": metric,
         "training": {
             "epochs": epochs,
             "batch_size": batch_size,
@@ -176,7 +185,8 @@ def run_search(
     choose_executor(choice, settings.workers.workers)
     session = session or Session(None, settings.workers.grace_seconds)
     _check_baselines(settings, arrays.x.shape[1:])
-    run = create_run(Path(run_dir) if run_dir else new_run_dir(settings.name), settings, arrays)
+    root = Path(run_dir) if run_dir else new_run_dir(settings.name)
+    run = create_run(root, settings, arrays, lambda task: rehearse(settings, task, choice))
     return continue_search(run, settings, choice, session, progress=progress)
 
 

@@ -16,8 +16,11 @@ from pydantic.dataclasses import dataclass
 from gakeras.encoding import Genome, SearchSpace
 from gakeras.errors import InputError
 from gakeras.evolution import Caps, Fidelity, Islands, Screening, Variation
+from gakeras.fitness.criteria import Criteria
+from gakeras.fitness.keras_objects import LossChoice, OptimizerChoice
+from gakeras.fitness.metrics import MetricChoice
 from gakeras.fitness.objectives import Objective
-from gakeras.fitness.options import DtypePolicy, Optimizer, Schedule, TrainingOptions
+from gakeras.fitness.options import DtypePolicy, Schedule, TrainingOptions
 from gakeras.validation import read_values, validated
 
 _STRICT = ConfigDict(extra="forbid")
@@ -66,7 +69,7 @@ class FinalSettings:
 
     epochs: PositiveInt = 20
     batch_size: PositiveInt = 128
-    optimizer: Optimizer = "rmsprop"
+    optimizer: OptimizerChoice = "rmsprop"
     learning_rate: PositiveFloat | None = None
     schedule: Schedule = "constant"
     shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -134,9 +137,12 @@ class Settings:
     together and start longest first (see `gakeras.evolution.LongestFirst`); 0 is Algorithm 1
     to the letter. `max_first_failures` evaluations that all fail end the run.
     `max_cpu_seconds` is a budget in CPU-seconds of the workers, over all their threads.
-    Several `objectives` are traded off by NSGA-II; a `penalty` adds to the loss, for each
+    `objectives` are `"loss"`, or `"metric"` where evolution is to be after that, and perhaps others:
+    several are traded off by NSGA-II; a `penalty` adds to the first, for each
     unit of another measure (see `gakeras.fitness.objectives`). With `inherit = "weights"` children
     begin with weights of their parents, fold by fold (see `gakeras.fitness.inheritance`).
+    `loss` is what networks learn from and `metric` what is reported beside it
+    (see `gakeras.fitness.criteria`).
     `class_weight` says how much the examples of a class count, by its number, or "balanced".
     """
 
@@ -153,6 +159,8 @@ class Settings:
     max_seconds: PositiveFloat | None = None
     max_cpu_seconds: PositiveFloat | None = None
     num_folds: Annotated[int, Field(ge=2)] = 5
+    loss: LossChoice = None
+    metric: MetricChoice = None
     objectives: tuple[Objective, ...] = ("loss",)
     penalty: dict[Objective, PositiveFloat] = field(default_factory=dict)
     class_weight: Annotated[
@@ -205,10 +213,18 @@ class Settings:
                 f"{self.algorithm!r} and {len(self.objectives)}"
             )
         names = self.objectives
-        if names[:1] != ("loss",) or len(set(names)) < len(names) or "loss" in self.penalty:
+        is_goal_first = names[:1] in (("loss",), ("metric",))
+        if not is_goal_first or len(set(names)) < len(names) or {"loss", "metric"} & self.penalty.keys():
             raise ValueError(
-                f"objectives: the loss first, then different others, and penalties of others than it, "
-                f"received objectives={names}, penalty={self.penalty}"
+                f"objectives: the loss first, or the metric, then different others, and penalties of others "
+                f"than these, received objectives={names}, penalty={self.penalty}"
+            )
+        if "metric" in names and self.metric is None:
+            raise ValueError(f"metric: a name, where it is an objective, received {names} and metric=None")
+        if names[0] == "metric" and not self.fidelity.is_plain:
+            raise ValueError(
+                "fidelity: candidates are stopped early by their loss, which has to be the first objective, "
+                f"received objectives={names} with kind={self.fidelity.kind!r}, race={self.fidelity.race}"
             )
         baselines = self.final.baselines
         if len({"best", *baselines}) <= len(baselines):
@@ -226,6 +242,11 @@ class Settings:
     def first_population(self) -> int:
         """How many random individuals must have been accepted before the first mating."""
         return self.min_population_size or self.population_size
+
+    @property
+    def criteria(self) -> Criteria:
+        """What networks are judged by."""
+        return Criteria(self.loss, self.metric)
 
     def network(self, name: str) -> Genome:
         """Return a network of this config, or one that is shipped, by its name."""

@@ -34,9 +34,11 @@ class _SearchEstimator(BaseEstimator):
         max_seconds: float | None = None,
         num_folds: int = 5,
         class_weight: Any = None,
+        loss: Any = None,
+        metric: str | None = None,
         epochs: int = 10,
         batch_size: int = 128,
-        optimizer: str = "adam",
+        optimizer: Any = "adam",
         learning_rate: float | None = None,
         max_parameters: int | None = 2_000_000,
         max_flops: int | None = 60_000_000,
@@ -54,6 +56,8 @@ class _SearchEstimator(BaseEstimator):
         self.max_seconds = max_seconds
         self.num_folds = num_folds
         self.class_weight = class_weight
+        self.loss = loss
+        self.metric = metric
         self.epochs = epochs
         self.batch_size = batch_size
         self.optimizer = optimizer
@@ -87,6 +91,8 @@ class _SearchEstimator(BaseEstimator):
                 max_evaluations=self.max_evaluations,
                 max_seconds=self.max_seconds,
                 num_folds=self.num_folds,
+                loss=self.loss,
+                metric=self.metric,
                 epochs=self.epochs,
                 batch_size=self.batch_size,
                 optimizer=self.optimizer,
@@ -158,6 +164,7 @@ class SearchClassifier(ClassifierMixin, _SearchEstimator):
         space, population_size, max_evaluations, max_seconds, num_folds: As for `gakeras.search`. Every
             class needs `num_folds` examples.
         class_weight: By label, or `"balanced"`; for classifiers alone.
+        loss, metric: As settings of a search: a loss of Keras or your own, a scorer of scikit-learn.
         epochs, batch_size, optimizer, learning_rate, max_parameters, max_flops, progress: As there.
         executor, workers: As there. An executor has to be one that scikit-learn's `clone` can copy: a
             name or a function, not an open one.

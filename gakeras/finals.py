@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ from typing import Any
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
 from gakeras.errors import RunError, Unfinished
+from gakeras.fitness.criteria import Criteria
 from gakeras.fitness.objectives import spread
 from gakeras.fitness.options import TrainingOptions
 from gakeras.jobs import Job, JobResult
@@ -77,6 +79,7 @@ class FinalTraining:
     run_seed: int
     data_dir: Path
     save_to: Path | None = None
+    criteria: Criteria = Criteria()
 
     def job(self) -> Job:
         """Return the job that does it."""
@@ -87,6 +90,7 @@ class FinalTraining:
             "run_seed": self.run_seed,
             "data_dir": str(self.data_dir),
             "save_to": str(self.save_to) if self.save_to else None,
+            **self.criteria.to_payload(),
         }
         return Job(id=f"{self.name}/{self.repeat}", kind="train", payload=payload)
 
@@ -99,6 +103,7 @@ class FinalTraining:
             "training": asdict(self.options),
             "data_dir": self.data_dir.name,
             "saved": self.save_to is not None,
+            **self.criteria.to_payload(),
         }
 
     def is_that_of(self, key: Mapping[str, Any]) -> bool:
@@ -178,7 +183,8 @@ def _summary(repeats: Sequence[tuple[FinalTraining, JobResult]]) -> TrainingSumm
 
 def _score(measures: Mapping[str, Any], on_test: bool) -> tuple[float, float]:
     name = "test" if on_test else "train"
-    return measures[f"{name}_metric"], measures[f"{name}_loss"]
+    metric = measures[f"{name}_metric"]
+    return math.nan if metric is None else metric, measures[f"{name}_loss"]
 
 
 def _artifacts_exist(result: JobResult) -> bool:

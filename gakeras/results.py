@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
+import json
 import shutil
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -120,7 +122,7 @@ class SearchResult:
         max_latency: float | None = None,
         max_size: int | None = None,
     ) -> Individual:
-        """Return the individual with the lowest loss of all within the limits.
+        """Return the individual with the best first objective, the loss or the metric, within the limits.
 
         Args:
             max_parameters, max_flops: Trainable parameters, operations of a forward pass.
@@ -154,7 +156,7 @@ class SearchResult:
                 received=", ".join(f"max_{name}={limit}" for name, limit in given.items()),
                 way_out="Allow more, or search with the measure among the objectives.",
             )
-        return min(fitting, key=lambda individual: individual.loss)
+        return min(fitting, key=lambda individual: individual.fitness.values[0])
 
     def _comparable(self) -> list[Individual]:
         """Return the individuals whose losses are of the same folds: the finalists, or else all."""
@@ -171,7 +173,7 @@ class SearchResult:
         sample_weight: Any = None,
         epochs: int = 20,
         batch_size: int = 128,
-        optimizer: str = "rmsprop",
+        optimizer: Any = "rmsprop",
         learning_rate: float | None = None,
         repeats: int = 1,
     ) -> TrainingSummary:
@@ -284,6 +286,7 @@ class SearchResult:
                 save_to=self._model_path(genome, options, data_dir)
                 if (name, repeat) == ("best", 0)
                 else None,
+                criteria=self.settings.criteria,
             )
             for repeat in range(repeats)
             for name, genome in networks
@@ -340,7 +343,7 @@ class SearchResult:
 
     def _model_path(self, genome: Genome, options: TrainingOptions, data_dir: Path) -> Path:
         name = "-".join(
-            [genome.digest, *(str(value) for value in asdict(options).values() if value is not None)]
+            [genome.digest, *(_word(value) for value in asdict(options).values() if value is not None)]
         )
         folder = self.run.models if data_dir == self.run.data else self.run.models / data_dir.name
         return folder / f"{name}.keras"
@@ -352,7 +355,9 @@ class SearchResult:
         lines = [f"SearchResult in {self.run.root}", f"  {self._headline()}"]
         if self._past.evaluated:
             best = self.best
-            lines.append(f"  best: individual {best.id}, {_scores(best)}, {_size(best)}")
+            lines.append(
+                f"  best: individual {best.id}, {_scores(best, self.settings.metric)}, {_size(best)}"
+            )
             lines += [f"    {block}" for block in best.genome.blocks]
         return "\n".join(lines)
 
@@ -388,6 +393,14 @@ class SearchResult:
         ]
 
 
+def _word(value: Any) -> str:
+    """Return a value as a part of a file's name."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    digest = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:8]
+    return f"{value['class_name']}-{digest}"
+
+
 def check_keras_path(path: Path) -> Path:
     """Return a path that a model can be saved to, its folder made. Raises `InputError` for any other."""
     if path.suffix != ".keras":
@@ -419,9 +432,9 @@ def _size(individual: Individual) -> str:
     return f"{individual.parameters:,} parameters, {individual.flops / 1e6:.2f} MFLOPs{age}"
 
 
-def _scores(individual: Individual) -> str:
+def _scores(individual: Individual, metric: str | None) -> str:
     losses, metrics = fold_losses(individual.measures), fold_metrics(individual.measures)
     return (
-        f"validation loss {individual.loss:.4f} +- {spread(losses):.4f}, "
-        f"metric {statistics.fmean(metrics):.4f} +- {spread(metrics):.4f} over {len(losses)} folds"
+        f"validation loss {individual.loss:.4f} +- {spread(losses):.4f}, {metric or 'metric'} "
+        f"{statistics.fmean(metrics):.4f} +- {spread(metrics):.4f} over {len(losses)} folds"
     )

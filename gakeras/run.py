@@ -123,12 +123,15 @@ class RunDirectory:
         return open_data(self.data).info
 
 
-def create_run(root: Path, settings: Settings, arrays: Arrays) -> RunDirectory:
+def create_run(
+    root: Path, settings: Settings, arrays: Arrays, rehearse: Callable[[Task], None] = lambda task: None
+) -> RunDirectory:
     """Check the data and the space, and set up a run directory that holds everything a search needs.
 
     Raises:
         InputError: The data or the space are impossible, or the directory cannot be used:
-            it is not writable, holds other files, or holds a run already.
+            it is not writable, holds other files, or holds a run already. Or `rehearse`, which is
+            called with the task before anything is made, refuses it.
     """
     task = check_arrays(arrays, task=settings.task, num_folds=settings.num_folds)
     settings.space.check_input(arrays.x.shape[1:])
@@ -136,6 +139,7 @@ def create_run(root: Path, settings: Settings, arrays: Arrays) -> RunDirectory:
     folds = assign_folds(arrays.y, task, settings.num_folds, derive_seed(settings.seed, "folds"))
     if weights is not None:
         check_fold_weights(weights, folds)
+    rehearse(task)
     run = RunDirectory(root.absolute())
     begin_run(
         run,

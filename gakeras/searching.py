@@ -72,13 +72,13 @@ def continue_search(
                 evaluations = Evaluations(run, settings, past.state, dispatcher, budget.seconds_left)
                 if budget.stop_reason(past.state) is None:
                     _calibrate(past, run, settings, dispatcher, journal)
-                losses = [individual.loss for individual in past.evaluated]
+                values = [individual.fitness.values[0] for individual in past.evaluated]
                 try:
                     for events in _stages(past, settings, run, evaluations, budget, finals):
                         journal.append(record_of(event, time.monotonic() - start) for event in events)
                         _tidy(run, settings, past.state, events)
-                        losses += _losses(events, settings)
-                        _show(bar, past.state, events, min(losses, default=None))
+                        values += _values(events, settings)
+                        _show(bar, past.state, events, _best(values, settings))
                 except KeyboardInterrupt:
                     was_interrupted = True
                     on_disk = replay(read_journal(run.journal), settings).state
@@ -214,17 +214,25 @@ def _progress(settings: Settings, past: Replay, budget: Budget, show: bool) -> P
     )
 
 
-def _show(bar: Progress, state: SearchState, events: Sequence[Event], best: float | None) -> None:
+def _show(bar: Progress, state: SearchState, events: Sequence[Event], best: str) -> None:
     """Show a batch of events, which is on disk and does not count yet."""
     finished = sum(isinstance(event, Finished) for event in events)
     bar.update(
         state.num_evaluated + finished,
         running=len(state.in_flight) - finished,
-        note="" if best is None else f"best {best:.4f}",
+        note=best,
     )
 
 
-def _losses(events: Sequence[Event], settings: Settings) -> list[float]:
+def _best(values: Sequence[float], settings: Settings) -> str:
+    if not values:
+        return ""
+    if settings.objectives[0] == "metric":
+        return f"best {settings.metric} {-min(values):.4f}"
+    return f"best {min(values):.4f}"
+
+
+def _values(events: Sequence[Event], settings: Settings) -> list[float]:
     return [
         objectives(event.result.measures, settings.objectives, settings.penalty)[0]
         for event in events

@@ -20,8 +20,8 @@ MAY_IMPORT = {
     },
     "__main__": {"cli"},
     "api": {
-        "config", "data", "encoding", "errors", "executors", "growth", "journal", "lineage", "results",
-        "run", "searching", "session",
+        "config", "data", "encoding", "errors", "executors", "growth", "journal", "lineage", "rehearsal",
+        "results", "run", "searching", "session",
     },
     "cli": {
         "__init__", "api", "config", "data", "diagnosis", "errors", "executors", "exporting", "finals",
@@ -66,6 +66,9 @@ MAY_IMPORT = {
     },
     "morphism": {"encoding", "errors", "graph"},
     "progress": set(),
+    "rehearsal": {
+        "config", "data", "dispatch", "encoding", "errors", "executors", "jobs", "run", "supervision",
+    },
     "replay": {"config", "encoding", "errors", "evolution", "fitness", "jobs", "journal"},
     "report": {"config", "encoding", "errors", "fitness", "growth", "history", "journal", "lineage", "plots"},
     "results": {

@@ -12,7 +12,9 @@ import numpy as np
 
 from gakeras.data import StoredData, open_data
 from gakeras.encoding import Genome, genome_cost
+from gakeras.fitness.criteria import Criteria, criteria_of
 from gakeras.fitness.evaluation import forget_models
+from gakeras.fitness.keras_objects import KerasObject
 from gakeras.fitness.network import compile_model, compiled_model, metric_name, score, set_statistics
 from gakeras.fitness.options import TrainingOptions, training_of
 from gakeras.fitness.trainer import Trainer
@@ -25,7 +27,7 @@ def train(payload: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         payload: `genome`, `run_seed`, `repeat`, `training` (`TrainingOptions` as JSON),
-            `data_dir`, and perhaps `save_to`: the path of a `.keras` file.
+            `data_dir`, and perhaps `save_to`: the path of a `.keras` file; `criteria` (`Criteria` as JSON).
 
     Returns:
         Measures: parameters, FLOPs, the training loss of every epoch, and at the end loss and
@@ -37,12 +39,12 @@ def train(payload: Mapping[str, Any]) -> dict[str, Any]:
     """
     genome = Genome.from_json(payload["genome"])
     options = training_of(genome, TrainingOptions(**payload["training"]))
-    data = open_data(Path(payload["data_dir"]))
+    data, criteria = open_data(Path(payload["data_dir"])), criteria_of(payload)
     cost = genome_cost(genome, data.info.input_shape, data.info.task.outputs)
     measures: dict[str, Any] = {"parameters": cost.parameters, "flops": cost.flops, "epochs": []}
     seed = derive_seed(payload["run_seed"], genome.digest, "final", payload["repeat"])
     try:
-        model = compiled_model(genome, data.info, options)
+        model = compiled_model(genome, data.info, options, criteria)
         trainer = Trainer(model, options.batch_size, len(data.x), options)
         trainer.reset(seed)
         set_statistics(trainer.model, data.x, data.y)
@@ -53,39 +55,56 @@ def train(payload: Mapping[str, Any]) -> dict[str, Any]:
             if not math.isfinite(loss):
                 raise JobFailed(f"diverged: the loss is not finite in epoch {epoch}", measures)
             measures["epochs"].append({"epoch": epoch, "loss": loss})
-        measures |= _scores(trainer, data, "train", measures)
+        measures |= _scores(trainer, data, criteria, "train", measures)
         if data.x_test is not None:
-            measures |= _scores(trainer, data, "test", measures)
-        artifacts = _save(trainer.model, genome, data, options, payload.get("save_to"))
+            measures |= _scores(trainer, data, criteria, "test", measures)
+        artifacts = _save(trainer.model, genome, data, options, criteria, payload.get("save_to"))
     finally:
         forget_models()
     return {"measures": measures, "artifacts": artifacts}
 
 
 def _scores(
-    trainer: Trainer, data: StoredData, name: Literal["train", "test"], measures: dict[str, Any]
-) -> dict[str, float]:
+    trainer: Trainer,
+    data: StoredData,
+    criteria: Criteria,
+    name: Literal["train", "test"],
+    measures: dict[str, Any],
+) -> dict[str, float | None]:
     x, y, weights = data.x, data.y, data.sample_weight
     if name == "test" and data.x_test is not None and data.y_test is not None:
         x, y, weights = data.x_test, data.y_test, None
-    loss, metric = score(data.info.task, y, trainer.predict(x, np.arange(len(x))), weights)
+    loss, metric = score(data.info.task, y, trainer.predict(x, np.arange(len(x))), weights, criteria)
     if not math.isfinite(loss):  # the very last step can do it
         raise JobFailed(f"diverged: the {name} loss is not finite after training", measures)
-    return {f"{name}_loss": loss, f"{name}_metric": metric}
+    return {f"{name}_loss": loss, f"{name}_metric": metric if math.isfinite(metric) else None}
 
 
 def _save(
-    trained: keras.Model, genome: Genome, data: StoredData, options: TrainingOptions, save_to: str | None
+    trained: keras.Model,
+    genome: Genome,
+    data: StoredData,
+    options: TrainingOptions,
+    criteria: Criteria,
+    save_to: str | None,
 ) -> dict[str, str]:
-    """Save the model with a new optimizer, and what it says about the test data."""
+    """Save the model with a new optimizer, and what it says about the test data.
+
+    A file that names a class of the user's needs that class to be loaded, and some losses of Keras
+    leave arguments out of their config: such models are saved as if they had never been compiled.
+    """
     if save_to is None:
         return {}
     path = Path(save_to)
     path.parent.mkdir(parents=True, exist_ok=True)
-    model = compiled_model(genome, data.info, options)
+    model = compiled_model(genome, data.info, options, criteria)
     model.set_weights(trained.get_weights())
-    compile_model(model, data.info.task, options, metrics=(metric_name(data.info.task),))
-    model.optimizer.build(model.trainable_variables)  # or loading the model warns that its state is missing
+    is_foreign = isinstance(criteria.loss, KerasObject) or getattr(options.optimizer, "module", None)
+    if not is_foreign:
+        compile_model(model, data.info.task, options, criteria, metrics=(metric_name(data.info.task),))
+        model.optimizer.build(model.trainable_variables)  # or loading it warns that its state is missing
+    else:
+        model = keras.Model(model.inputs, model.outputs, name=model.name)
     temporary = path.with_name(f".{path.name}.tmp.keras")
     model.save(temporary)
     artifacts = {"model": str(path)}

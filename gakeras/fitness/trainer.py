@@ -139,6 +139,8 @@ class Trainer:
                 variable.assign(arrays[str(index)])
 
     def _step(self, x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> float:
+        if y.ndim == 1 and self.model.output_shape[-1] == 1:
+            y = y[:, None]  # or a loss that only subtracts would compare all with all
         if not _TRAIN_ON_BATCH_RESETS:
             self.model.reset_metrics()
         logs = self.model.train_on_batch(x, y, sample_weight=weights, return_dict=True)

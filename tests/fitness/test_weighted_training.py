@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -61,22 +60,18 @@ def test_the_validation_loss_is_the_weighted_mean_and_the_metric_the_plain_one()
     assert loss == pytest.approx(losses @ [1, 2, 5] / 8, rel=1e-5) and metric == pytest.approx(2 / 3)
 
 
-@pytest.mark.parametrize("kind", ["table", "regression"])
-def test_an_evaluation_and_a_final_training_take_the_weights_that_are_stored(
-    kind: str, tmp_path: Path
-) -> None:
+def test_an_evaluation_and_a_final_training_take_the_weights_that_are_stored(tmp_path: Path) -> None:
     weights = np.where(np.arange(NUM_EXAMPLES) % 3 == 0, 1.0, 4.0)
-    arrays: Any = arrays_of(kind)
+    arrays = arrays_of("table")
     answers = []
-    for name, sample_weight in (("none", None), ("equal", np.full(NUM_EXAMPLES, 1.0)), ("own", weights)):
+    for name, sample_weight in (("none", None), ("own", weights)):
         stored = store(dataclasses.replace(arrays, sample_weight=sample_weight), tmp_path / name)
         scores = scores_of(evaluate(payload_of(DENSE, stored)))[0]
         payload = payload_of(DENSE, {"data_dir": stored["data_dir"]})
         measures = train(payload)["measures"]
         answers.append([*(epoch[key] for epoch in scores for key in ("loss", "val_loss"))])
         answers[-1] += [measures["epochs"][-1]["loss"], measures["train_loss"]]
-    none, equal, own = np.array(answers)
-    np.testing.assert_allclose(none, equal, rtol=1e-4)
+    none, own = np.array(answers)
     assert np.all(np.abs(own / none - 1) > 1e-3)
 
 
