@@ -43,6 +43,8 @@ class _SearchEstimator(BaseEstimator):
         max_parameters: int | None = 2_000_000,
         max_flops: int | None = 60_000_000,
         final_epochs: int = 20,
+        validation_share: float = 0.0,
+        callbacks: Any = None,
         executor: Any = "auto",
         workers: Any = None,
         settings: Mapping[str, Any] | None = None,
@@ -65,6 +67,8 @@ class _SearchEstimator(BaseEstimator):
         self.max_parameters = max_parameters
         self.max_flops = max_flops
         self.final_epochs = final_epochs
+        self.validation_share = validation_share
+        self.callbacks = callbacks
         self.executor = executor
         self.workers = workers
         self.settings = settings
@@ -115,6 +119,8 @@ class _SearchEstimator(BaseEstimator):
                 batch_size=self.batch_size,
                 optimizer=self.optimizer,
                 learning_rate=self.learning_rate,
+                validation_share=self.validation_share,
+                callbacks=self.callbacks or (),
             )
             assert trained.model_path is not None, "the first repeat is saved"
             self.model_ = _load(trained.model_path)
@@ -169,6 +175,7 @@ class SearchClassifier(ClassifierMixin, _SearchEstimator):
         executor, workers: As there. An executor has to be one that scikit-learn's `clone` can copy: a
             name or a function, not an open one.
         final_epochs: Of the winner's training, with the same optimizer.
+        validation_share, callbacks: Of the winner's training, as for `SearchResult.train_best`.
         settings: Any other setting of a search, such as `{"variation": {"tournament_size": 5}}`.
         random_state: The seed, as in all of scikit-learn.
         runs_dir: Where every `fit` keeps its run, in a new folder; None keeps none.

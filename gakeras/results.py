@@ -7,6 +7,7 @@ import html
 import json
 import shutil
 import statistics
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 from gakeras.cards import search_sections
 from gakeras.config import Settings, training_options
 from gakeras.data import arrays_digest, as_arrays, check_arrays, example_weights, open_data, store_arrays
+from gakeras.data.folds import validation_part
 from gakeras.data.streams import is_stream
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
@@ -176,6 +178,8 @@ class SearchResult:
         optimizer: Any = "rmsprop",
         learning_rate: float | None = None,
         repeats: int = 1,
+        validation_share: float = 0.0,
+        callbacks: Sequence[Any] = (),
     ) -> TrainingSummary:
         """Train the best network from scratch on whole training data, `repeats` times.
 
@@ -189,6 +193,11 @@ class SearchResult:
             epochs, batch_size, optimizer, learning_rate: The training; the defaults are the
                 paper's 20 epochs of RMSprop.
             repeats: Trainings, each from other initial weights.
+            validation_share: Part of the training examples, the same in all repeats, that is held out
+                and measured on after every epoch: `val_loss` and `val_metric`.
+            callbacks: Of Keras, called as `fit` calls them, with the logs `loss` and those of the
+                validation part. The training is then done in this process, where they are, without
+                time limit, with its own number of threads, and anew in every call.
 
         Returns:
             A summary with `avg`, `std`, `min` and `max` of the metric over the repeats, as
@@ -205,8 +214,25 @@ class SearchResult:
         )
         if repeats < 1:
             raise InputError("A training is done.", expected="repeats >= 1", received=f"repeats={repeats}")
+        _check_callbacks(callbacks, self.settings.backend)
+        if not 0 <= validation_share < 1:
+            raise InputError(
+                "A part of the examples is held out.",
+                expected="0 <= validation_share < 1",
+                received=f"validation_share={validation_share}",
+            )
         data_dir = self._store(x, y, x_test, y_test, sample_weight)
-        return self._train([("best", self.best.genome)], options, repeats, data_dir)[0]
+        if validation_share:
+            data = open_data(data_dir)
+            validation_part(data.y, data.info.task, validation_share, self.settings.seed)
+        return self._train(
+            [("best", self.best.genome)],
+            options,
+            repeats,
+            data_dir,
+            validation_share=validation_share,
+            callbacks=tuple(callbacks),
+        )[0]
 
     def train_final(self, session: Session | None = None) -> list[TrainingSummary]:
         """Train the best network and the config's baselines, all in the same way, as its `[final]` says.
@@ -274,7 +300,12 @@ class SearchResult:
         repeats: int,
         data_dir: Path,
         session: Session | None = None,
+        *,
+        validation_share: float = 0.0,
+        callbacks: tuple[Any, ...] = (),
     ) -> list[TrainingSummary]:
+        more = [f"validation-{validation_share}"] * bool(validation_share)
+        more += ["callbacks"] * bool(callbacks)
         trainings = [
             FinalTraining(
                 name,
@@ -283,15 +314,18 @@ class SearchResult:
                 repeat,
                 self.settings.seed,
                 data_dir,
-                save_to=self._model_path(genome, options, data_dir)
+                save_to=self._model_path(genome, options, data_dir, more)
                 if (name, repeat) == ("best", 0)
                 else None,
                 criteria=self.settings.criteria,
+                validation_share=validation_share,
+                callbacks=callbacks,
             )
             for repeat in range(repeats)
             for name, genome in networks
         ]
         choice = self._executor if self._executor is not None else self.settings.workers.executor
+        choice = "debug" if callbacks else choice
         workers = self.settings.workers
         factory = choose_executor(choice, workers.workers, workers.workers_per_device)
         results = find_done(trainings, self._past.trainings)
@@ -341,9 +375,11 @@ class SearchResult:
         store_arrays(arrays, task, data_dir)
         return data_dir
 
-    def _model_path(self, genome: Genome, options: TrainingOptions, data_dir: Path) -> Path:
+    def _model_path(
+        self, genome: Genome, options: TrainingOptions, data_dir: Path, more: Sequence[str]
+    ) -> Path:
         name = "-".join(
-            [genome.digest, *(_word(value) for value in asdict(options).values() if value is not None)]
+            [genome.digest, *(_word(value) for value in asdict(options).values() if value is not None), *more]
         )
         folder = self.run.models if data_dir == self.run.data else self.run.models / data_dir.name
         return folder / f"{name}.keras"
@@ -391,6 +427,29 @@ class SearchResult:
             )
             for individual in (self.leaderboard(n) if self._past.evaluated else [])
         ]
+
+
+def _check_callbacks(callbacks: Sequence[Any], backend: str) -> None:
+    """Refuse callbacks that are none, or of a Keras that computes otherwise than the search did."""
+    if not callbacks:
+        return
+    keras = sys.modules.get("keras")
+    strangers = [
+        each for each in callbacks if keras is None or not isinstance(each, keras.callbacks.Callback)
+    ]
+    if strangers:
+        raise InputError(
+            "Callbacks are those of Keras.",
+            expected="a list of keras.callbacks.Callback objects",
+            received=f"a {type(strangers[0]).__name__}",
+        )
+    if keras is not None and keras.backend.backend() != backend:
+        raise InputError(
+            "A training with callbacks is done in this process.",
+            expected=f"the backend of the search, {backend}",
+            received=f"Keras with the backend {keras.backend.backend()}",
+            way_out=f"Start Python with KERAS_BACKEND={backend}.",
+        )
 
 
 def _word(value: Any) -> str:

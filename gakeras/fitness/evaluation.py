@@ -98,7 +98,7 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
             for epoch in range(payload["from_epoch"], payload["to_epoch"]):
                 epoch_seed, rate_factor = derive_seed(seed, "epoch", epoch), options.rate_factor(epoch)
                 scores = _run_epoch(trainer, data, criteria, train, validation, epoch_seed, rate_factor)
-                record["epochs"].append({"epoch": epoch, **_finite(scores)})
+                record["epochs"].append({"epoch": epoch, **finite(scores)})
                 if not math.isfinite(scores["loss"]) or not math.isfinite(scores["val_loss"]):
                     raise JobFailed(
                         f"diverged: the loss is not finite in fold {fold}, epoch {epoch}", measures
@@ -173,7 +173,8 @@ def _run_epoch(
     }
 
 
-def _finite(scores: Mapping[str, float]) -> dict[str, float | None]:
+def finite(scores: Mapping[str, float]) -> dict[str, float | None]:
+    """Return scores as JSON has them: null for what is not finite."""
     return {name: value if math.isfinite(value) else None for name, value in scores.items()}
 
 
