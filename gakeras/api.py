@@ -30,6 +30,7 @@ from gakeras.run import (
 )
 from gakeras.searching import continue_search
 from gakeras.session import Session
+from gakeras.tensorboard import import_tensorflow
 
 __all__ = ["Growth", "Lineage", "grow", "holds_run", "resume", "run_search", "search", "synthesize"]
 
@@ -110,7 +111,8 @@ def search(
             `variation={"tournament_size": 5}` or `algorithm="generational"`;
             `max_cpu_seconds`, a budget in the workers' CPU-seconds; `fidelity="rungs"`, which stops
             what falls behind and gives all folds to the finalists alone (see `Fidelity`);
-            `objectives=("loss", "parameters")`, traded off by NSGA-II.
+            `objectives=("loss", "parameters")`, traded off by NSGA-II; `tensorboard=True`,
+            which writes loss, metric, parameters and CPU-seconds of every evaluation for TensorBoard.
 
     Returns:
         A `SearchResult`: `best`, `leaderboard(n)`, `train_best()`, `save(path)`.
@@ -185,6 +187,8 @@ def run_search(
     choose_executor(choice, settings.workers.workers)
     session = session or Session(None, settings.workers.grace_seconds)
     _check_baselines(settings, arrays.x.shape[1:])
+    if settings.tensorboard:
+        import_tensorflow()
     root = Path(run_dir) if run_dir else new_run_dir(settings.name)
     run = create_run(root, settings, arrays, lambda task: rehearse(settings, task, choice))
     return continue_search(run, settings, choice, session, progress=progress)
@@ -337,7 +341,7 @@ def holds_run(run_dir: str | Path, settings: Settings) -> bool:
     if not has_begun(run.journal):
         return False
     own, other = (each.to_json() for each in (open_run(run.root).settings, settings))
-    may_differ = {"workers", "max_evaluations", "max_seconds", "max_cpu_seconds", "backend"}
+    may_differ = {"workers", "max_evaluations", "max_seconds", "max_cpu_seconds", "backend", "tensorboard"}
     check_same_settings(run.root, own, other, may_differ)
     return True
 

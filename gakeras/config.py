@@ -143,6 +143,7 @@ class Settings:
     begin with weights of their parents, fold by fold (see `gakeras.fitness.inheritance`).
     `loss` is what networks learn from and `metric` what is reported beside it
     (see `gakeras.fitness.criteria`).
+    With `tensorboard` the run directory has curves of its evaluations for TensorBoard.
     `class_weight` says how much the examples of a class count, by its number, or "balanced".
     """
 
@@ -166,6 +167,7 @@ class Settings:
     class_weight: Annotated[
         dict[int, float] | Literal["balanced"] | None, BeforeValidator(_read_class_weight)
     ] = None
+    tensorboard: bool = False
     max_first_failures: PositiveInt = 8
     inherit: Literal["none", "weights"] = "none"
     data: DataSettings | None = None

@@ -36,7 +36,7 @@ from gakeras.seeding import derive_seed
 _OUR_FILES = {
     "journal.jsonl", "journal.lock", "data", "folds.npy", ".folds.tmp.npy", "models", "workers",
     "paused", "weights", "ancestor.keras", ".ancestor.keras.tmp.keras", "networks", "start.keras",
-    ".start.keras.tmp.keras",
+    ".start.keras.tmp.keras", "tensorboard",
 }  # fmt: skip
 
 
