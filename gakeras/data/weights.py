@@ -74,8 +74,8 @@ def check_sample_weight(sample_weight: np.ndarray, num_examples: int) -> None:
         )
     if not sample_weight.any():
         raise InputError(
-            "Some example must count.",
-            expected="a positive weight in sample_weight",
+            "The weights must not all be zero.",
+            expected="a positive number in sample_weight",
             received=f"0 for all {num_examples} examples",
         )
 
