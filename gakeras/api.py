@@ -18,6 +18,7 @@ from gakeras.growth.runs import GrowthRun
 from gakeras.journal import has_begun
 from gakeras.lineage import Lineage, continue_synthesis, open_synthesis, synthesis_settings, synthesize
 from gakeras.lineage.runs import SynthesisRun
+from gakeras.rehearsal import rehearse
 from gakeras.results import SearchResult
 from gakeras.run import (
     RunDirectory,
@@ -29,6 +30,7 @@ from gakeras.run import (
 )
 from gakeras.searching import continue_search
 from gakeras.session import Session
+from gakeras.tensorboard import import_tensorflow
 
 __all__ = ["Growth", "Lineage", "grow", "holds_run", "resume", "run_search", "search", "synthesize"]
 
@@ -39,15 +41,19 @@ def search(
     *,
     x_test: Any = None,
     y_test: Any = None,
+    sample_weight: Any = None,
+    class_weight: Mapping[int, float] | str | None = None,
     task: str = "auto",
     space: SearchSpace | str | Mapping[str, Any] | None = None,
     population_size: int = 20,
     max_evaluations: int | None = None,
     max_seconds: float | None = None,
     num_folds: int = 5,
+    loss: Any = None,
+    metric: str | None = None,
     epochs: int = 10,
     batch_size: int = 128,
-    optimizer: str = "adam",
+    optimizer: Any = "adam",
     learning_rate: float | None = None,
     max_parameters: int | None = 2_000_000,
     max_flops: int | None = 60_000_000,
@@ -74,13 +80,21 @@ def search(
             `(n, features)`, of any numeric type. Scaling is part of the networks.
         y: Whole numbers 0..C-1 or one-hot rows for classes, real numbers for regression.
         x_test, y_test: Test data, never seen by the search, for the final report alone.
+        sample_weight: How much each training example counts in the losses, of training and of validation,
+            shape `(n,)`; only ratios matter.
+        class_weight: The same by class number, or `"balanced"`, n / (classes * examples of the class); a
+            class without one has weight 1. It multiplies `sample_weight`.
         task: `"auto"`, `"classification"` or `"regression"`.
         space: `"default"` (`SearchSpace.wide()`), `"plain"` (`SearchSpace()`), `"paper"`, a `SearchSpace`,
             or a mapping of what differs from its `preset`, by default the plain one.
         population_size: Individuals that may mate; as many random ones come first.
         max_evaluations: Budget in evaluations; 100 if no budget is given.
         max_seconds: Budget in seconds; what still runs at its end is given up.
-        num_folds, epochs, batch_size, optimizer, learning_rate: One evaluation.
+        loss: What networks learn from, by default what belongs to the targets.
+        metric: What is reported beside it, the name of a scorer of scikit-learn, such as `"f1_macro"`; by
+            default accuracy, or the mean absolute error. With `objectives=("metric",)` evolution is after it.
+        num_folds, epochs, batch_size, optimizer, learning_rate: One evaluation. An optimizer is a name,
+            a Keras object, or `{"class_name": "SGD", "config": {"momentum": 0.9}}`; so is a loss.
         max_parameters, max_flops: Larger networks are never trained; None for no cap.
         inherit: `"weights"` lets the layers of a child begin with those of its parents, fold by fold: fewer
             epochs rank networks as well. The winner is still trained from new weights (docs/budgets.md).
@@ -97,7 +111,8 @@ def search(
             `variation={"tournament_size": 5}` or `algorithm="generational"`;
             `max_cpu_seconds`, a budget in the workers' CPU-seconds; `fidelity="rungs"`, which stops
             what falls behind and gives all folds to the finalists alone (see `Fidelity`);
-            `objectives=("loss", "parameters")`, traded off by NSGA-II.
+            `objectives=("loss", "parameters")`, traded off by NSGA-II; `tensorboard=True`,
+            which writes loss, metric, parameters and CPU-seconds of every evaluation for TensorBoard.
 
     Returns:
         A `SearchResult`: `best`, `leaderboard(n)`, `train_best()`, `save(path)`.
@@ -126,6 +141,9 @@ def search(
         "num_folds": num_folds,
         "seed": seed,
         "inherit": inherit,
+        "class_weight": class_weight,
+        "loss": loss,
+        "metric": metric,
         "training": {
             "epochs": epochs,
             "batch_size": batch_size,
@@ -149,7 +167,7 @@ def search(
         origin="the arguments of search()",
         keywords=inspect.signature(search).parameters,
     )
-    arrays = as_arrays(x, y, x_test, y_test)
+    arrays = as_arrays(x, y, x_test, y_test, sample_weight)
     session = Session(time_limit, checked.workers.grace_seconds)
     return run_search(checked, arrays, run_dir=run_dir, executor=executor, session=session, progress=progress)
 
@@ -169,7 +187,10 @@ def run_search(
     choose_executor(choice, settings.workers.workers)
     session = session or Session(None, settings.workers.grace_seconds)
     _check_baselines(settings, arrays.x.shape[1:])
-    run = create_run(Path(run_dir) if run_dir else new_run_dir(settings.name), settings, arrays)
+    if settings.tensorboard:
+        import_tensorflow()
+    root = Path(run_dir) if run_dir else new_run_dir(settings.name)
+    run = create_run(root, settings, arrays, lambda task: rehearse(settings, task, choice))
     return continue_search(run, settings, choice, session, progress=progress)
 
 
@@ -320,7 +341,7 @@ def holds_run(run_dir: str | Path, settings: Settings) -> bool:
     if not has_begun(run.journal):
         return False
     own, other = (each.to_json() for each in (open_run(run.root).settings, settings))
-    may_differ = {"workers", "max_evaluations", "max_seconds", "max_cpu_seconds", "backend"}
+    may_differ = {"workers", "max_evaluations", "max_seconds", "max_cpu_seconds", "backend", "tensorboard"}
     check_same_settings(run.root, own, other, may_differ)
     return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
@@ -9,14 +10,17 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
 from gakeras.encoding import Genome, SearchSpace
 from gakeras.errors import InputError
 from gakeras.evolution import Caps, Fidelity, Islands, Screening, Variation
+from gakeras.fitness.criteria import Criteria
+from gakeras.fitness.keras_objects import LossChoice, OptimizerChoice
+from gakeras.fitness.metrics import MetricChoice
 from gakeras.fitness.objectives import Objective
-from gakeras.fitness.options import DtypePolicy, Optimizer, Schedule, TrainingOptions
+from gakeras.fitness.options import DtypePolicy, Schedule, TrainingOptions
 from gakeras.validation import read_values, validated
 
 _STRICT = ConfigDict(extra="forbid")
@@ -26,6 +30,23 @@ PRESETS: dict[str, dict[str, Callable[[], SearchSpace | Variation]]] = {
     "space": {"default": SearchSpace.wide, "paper": SearchSpace.paper, "plain": SearchSpace},
     "variation": {"default": Variation, "paper": Variation.paper},
 }
+
+
+def _read_class_weight(value: Any) -> Any:
+    """Return class weights with numbers as keys, which a TOML table and a journal have as text."""
+    if value is None or value == "balanced":
+        return value
+    try:
+        weights = {int(label): float(weight) for label, weight in value.items()}
+    except (AttributeError, TypeError, ValueError):
+        weights = {-1: math.nan}
+    if not all(label >= 0 and 0 <= weight < math.inf for label, weight in weights.items()):
+        raise ValueError(
+            f'"balanced", or a finite weight of at least 0 by class number, received {value!r:.80}'
+        )
+    return weights
+
+
 _COMMANDS = {"synthesis": "synthesize", "growth": "grow"}
 
 
@@ -48,7 +69,7 @@ class FinalSettings:
 
     epochs: PositiveInt = 20
     batch_size: PositiveInt = 128
-    optimizer: Optimizer = "rmsprop"
+    optimizer: OptimizerChoice = "rmsprop"
     learning_rate: PositiveFloat | None = None
     schedule: Schedule = "constant"
     shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -116,9 +137,14 @@ class Settings:
     together and start longest first (see `gakeras.evolution.LongestFirst`); 0 is Algorithm 1
     to the letter. `max_first_failures` evaluations that all fail end the run.
     `max_cpu_seconds` is a budget in CPU-seconds of the workers, over all their threads.
-    Several `objectives` are traded off by NSGA-II; a `penalty` adds to the loss, for each
+    `objectives` are `"loss"`, or `"metric"` where evolution is to be after that, and perhaps others:
+    several are traded off by NSGA-II; a `penalty` adds to the first, for each
     unit of another measure (see `gakeras.fitness.objectives`). With `inherit = "weights"` children
     begin with weights of their parents, fold by fold (see `gakeras.fitness.inheritance`).
+    `loss` is what networks learn from and `metric` what is reported beside it
+    (see `gakeras.fitness.criteria`).
+    With `tensorboard` the run directory has curves of its evaluations for TensorBoard.
+    `class_weight` says how much the examples of a class count, by its number, or "balanced".
     """
 
     name: str = "search"
@@ -134,8 +160,14 @@ class Settings:
     max_seconds: PositiveFloat | None = None
     max_cpu_seconds: PositiveFloat | None = None
     num_folds: Annotated[int, Field(ge=2)] = 5
+    loss: LossChoice = None
+    metric: MetricChoice = None
     objectives: tuple[Objective, ...] = ("loss",)
     penalty: dict[Objective, PositiveFloat] = field(default_factory=dict)
+    class_weight: Annotated[
+        dict[int, float] | Literal["balanced"] | None, BeforeValidator(_read_class_weight)
+    ] = None
+    tensorboard: bool = False
     max_first_failures: PositiveInt = 8
     inherit: Literal["none", "weights"] = "none"
     data: DataSettings | None = None
@@ -183,10 +215,18 @@ class Settings:
                 f"{self.algorithm!r} and {len(self.objectives)}"
             )
         names = self.objectives
-        if names[:1] != ("loss",) or len(set(names)) < len(names) or "loss" in self.penalty:
+        is_goal_first = names[:1] in (("loss",), ("metric",))
+        if not is_goal_first or len(set(names)) < len(names) or {"loss", "metric"} & self.penalty.keys():
             raise ValueError(
-                f"objectives: the loss first, then different others, and penalties of others than it, "
-                f"received objectives={names}, penalty={self.penalty}"
+                f"objectives: the loss first, or the metric, then different others, and penalties of others "
+                f"than these, received objectives={names}, penalty={self.penalty}"
+            )
+        if "metric" in names and self.metric is None:
+            raise ValueError(f"metric: a name, where it is an objective, received {names} and metric=None")
+        if names[0] == "metric" and not self.fidelity.is_plain:
+            raise ValueError(
+                "fidelity: candidates are stopped early by their loss, which has to be the first objective, "
+                f"received objectives={names} with kind={self.fidelity.kind!r}, race={self.fidelity.race}"
             )
         baselines = self.final.baselines
         if len({"best", *baselines}) <= len(baselines):
@@ -204,6 +244,11 @@ class Settings:
     def first_population(self) -> int:
         """How many random individuals must have been accepted before the first mating."""
         return self.min_population_size or self.population_size
+
+    @property
+    def criteria(self) -> Criteria:
+        """What networks are judged by."""
+        return Criteria(self.loss, self.metric)
 
     def network(self, name: str) -> Genome:
         """Return a network of this config, or one that is shipped, by its name."""

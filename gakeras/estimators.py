@@ -33,13 +33,18 @@ class _SearchEstimator(BaseEstimator):
         max_evaluations: int | None = None,
         max_seconds: float | None = None,
         num_folds: int = 5,
+        class_weight: Any = None,
+        loss: Any = None,
+        metric: str | None = None,
         epochs: int = 10,
         batch_size: int = 128,
-        optimizer: str = "adam",
+        optimizer: Any = "adam",
         learning_rate: float | None = None,
         max_parameters: int | None = 2_000_000,
         max_flops: int | None = 60_000_000,
         final_epochs: int = 20,
+        validation_share: float = 0.0,
+        callbacks: Any = None,
         executor: Any = "auto",
         workers: Any = None,
         settings: Mapping[str, Any] | None = None,
@@ -52,6 +57,9 @@ class _SearchEstimator(BaseEstimator):
         self.max_evaluations = max_evaluations
         self.max_seconds = max_seconds
         self.num_folds = num_folds
+        self.class_weight = class_weight
+        self.loss = loss
+        self.metric = metric
         self.epochs = epochs
         self.batch_size = batch_size
         self.optimizer = optimizer
@@ -59,6 +67,8 @@ class _SearchEstimator(BaseEstimator):
         self.max_parameters = max_parameters
         self.max_flops = max_flops
         self.final_epochs = final_epochs
+        self.validation_share = validation_share
+        self.callbacks = callbacks
         self.executor = executor
         self.workers = workers
         self.settings = settings
@@ -66,7 +76,7 @@ class _SearchEstimator(BaseEstimator):
         self.runs_dir = runs_dir
         self.progress = progress
 
-    def _search(self, x: np.ndarray, y: np.ndarray, task: str) -> None:
+    def _search(self, x: np.ndarray, y: np.ndarray, task: str, sample_weight: Any) -> None:
         """Search, train the winner on all of the data, and take over its model."""
         from gakeras.api import search
 
@@ -77,12 +87,16 @@ class _SearchEstimator(BaseEstimator):
             result = search(
                 x,
                 y,
+                sample_weight=sample_weight,
+                class_weight=self._class_weight(),
                 task=task,
                 space=self.space,
                 population_size=self.population_size,
                 max_evaluations=self.max_evaluations,
                 max_seconds=self.max_seconds,
                 num_folds=self.num_folds,
+                loss=self.loss,
+                metric=self.metric,
                 epochs=self.epochs,
                 batch_size=self.batch_size,
                 optimizer=self.optimizer,
@@ -105,6 +119,8 @@ class _SearchEstimator(BaseEstimator):
                 batch_size=self.batch_size,
                 optimizer=self.optimizer,
                 learning_rate=self.learning_rate,
+                validation_share=self.validation_share,
+                callbacks=self.callbacks or (),
             )
             assert trained.model_path is not None, "the first repeat is saved"
             self.model_ = _load(trained.model_path)
@@ -115,6 +131,9 @@ class _SearchEstimator(BaseEstimator):
         finally:
             if self.runs_dir is None:
                 shutil.rmtree(run_dir, ignore_errors=True)
+
+    def _class_weight(self) -> Any:
+        return self.class_weight
 
     def _outputs(self, X: Any) -> np.ndarray:
         """Return the network's outputs, always in batches of one size, so that a row's are its own."""
@@ -150,10 +169,13 @@ class SearchClassifier(ClassifierMixin, _SearchEstimator):
     Args:
         space, population_size, max_evaluations, max_seconds, num_folds: As for `gakeras.search`. Every
             class needs `num_folds` examples.
+        class_weight: By label, or `"balanced"`; for classifiers alone.
+        loss, metric: As settings of a search: a loss of Keras or your own, a scorer of scikit-learn.
         epochs, batch_size, optimizer, learning_rate, max_parameters, max_flops, progress: As there.
         executor, workers: As there. An executor has to be one that scikit-learn's `clone` can copy: a
             name or a function, not an open one.
         final_epochs: Of the winner's training, with the same optimizer.
+        validation_share, callbacks: Of the winner's training, as for `SearchResult.train_best`.
         settings: Any other setting of a search, such as `{"variation": {"tournament_size": 5}}`.
         random_state: The seed, as in all of scikit-learn.
         runs_dir: Where every `fit` keeps its run, in a new folder; None keeps none.
@@ -181,12 +203,13 @@ class SearchClassifier(ClassifierMixin, _SearchEstimator):
         ```
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Search for a network and train it.
 
         Args:
             X: A table `(n, features)`, or images `(n, height, width)` or `(n, height, width, channels)`.
             y: Labels `(n,)`, numbers or text.
+            sample_weight: How much each example counts in the losses, `(n,)`.
 
         Raises:
             InputError: a ValueError; the data or a parameter cannot be used.
@@ -195,8 +218,23 @@ class SearchClassifier(ClassifierMixin, _SearchEstimator):
         check_classification_targets(y)
         self.classes_, labels = np.unique(column_or_1d(y, warn=True), return_inverse=True)
         self.input_shape_ = x.shape[1:]
-        self._search(x, labels, "classification")
+        self._search(x, labels, "classification", sample_weight)
         return self
+
+    def _class_weight(self) -> Any:
+        """Return the class weights with the numbers of the classes for their labels."""
+        given = self.class_weight
+        if not isinstance(given, Mapping):
+            return given
+        numbers = {label: number for number, label in enumerate(self.classes_.tolist())}
+        unknown = [label for label in given if label not in numbers]
+        if unknown:
+            raise InputError(
+                "Weights are given for classes that there are.",
+                expected=f"keys of class_weight among the labels {', '.join(map(repr, numbers))}"[:300],
+                received=f"class_weight for {unknown[0]!r}",
+            )
+        return {numbers[label]: weight for label, weight in given.items()}
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class, in the order of `classes_`, shape `(n, classes)`."""
@@ -219,11 +257,11 @@ class SearchRegressor(RegressorMixin, _SearchEstimator):
     20
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Search for a network and train it.
 
         Args:
-            X: As for `SearchClassifier.fit`.
+            X, sample_weight: As for `SearchClassifier.fit`.
             y: Real numbers, `(n,)` or `(n, outputs)`.
 
         Raises:
@@ -234,7 +272,7 @@ class SearchRegressor(RegressorMixin, _SearchEstimator):
         )
         self.input_shape_ = x.shape[1:]
         self._num_columns = None if y.ndim == 1 else y.shape[1]
-        self._search(x, y, "regression")
+        self._search(x, y, "regression", sample_weight)
         return self
 
     def predict(self, X: Any) -> np.ndarray:

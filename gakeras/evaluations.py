@@ -100,6 +100,7 @@ def evaluation_job(step: Step, run: RunDirectory, settings: Settings) -> Job:
         "training": asdict(training),
         "data_dir": str(run.data),
         "folds_file": str(run.folds),
+        **settings.criteria.to_payload(),
     }
     if stretch.from_epoch > 0:
         payload["load_from"] = str(_paused(run, step.number, stretch.from_epoch))
@@ -146,7 +147,7 @@ def _stops(settings: Settings) -> dict[str, Any]:
     """Return when the worker is to give up a step of the search by itself."""
     fidelity, caps = settings.fidelity, settings.caps
     stops: dict[str, Any] = {}
-    if fidelity.dead_after:
+    if fidelity.dead_after and settings.loss is None:  # the level of chance is that of the usual loss
         stops["dead"] = {"after": fidelity.dead_after, "share": fidelity.dead_share}
     if caps.max_cpu_seconds is not None:
         num_epochs = settings.num_folds * settings.training.epochs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ from typing import Any
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
 from gakeras.errors import RunError, Unfinished
+from gakeras.fitness.criteria import Criteria
 from gakeras.fitness.objectives import spread
 from gakeras.fitness.options import TrainingOptions
 from gakeras.jobs import Job, JobResult
@@ -68,7 +70,7 @@ class TrainingSummary:
 
 @dataclass(frozen=True)
 class FinalTraining:
-    """One repeat of one network's final training."""
+    """One repeat of one network's final training. With callbacks it is done in this process, always anew."""
 
     name: str
     genome: Genome
@@ -77,6 +79,9 @@ class FinalTraining:
     run_seed: int
     data_dir: Path
     save_to: Path | None = None
+    criteria: Criteria = Criteria()
+    validation_share: float = 0.0
+    callbacks: tuple[Any, ...] = ()
 
     def job(self) -> Job:
         """Return the job that does it."""
@@ -87,7 +92,10 @@ class FinalTraining:
             "run_seed": self.run_seed,
             "data_dir": str(self.data_dir),
             "save_to": str(self.save_to) if self.save_to else None,
+            **self._additions(),
         }
+        if self.callbacks:
+            payload["callbacks"] = self.callbacks
         return Job(id=f"{self.name}/{self.repeat}", kind="train", payload=payload)
 
     def key(self) -> dict[str, Any]:
@@ -99,7 +107,13 @@ class FinalTraining:
             "training": asdict(self.options),
             "data_dir": self.data_dir.name,
             "saved": self.save_to is not None,
+            **self._additions(),
+            **({"callbacks": [type(each).__name__ for each in self.callbacks]} if self.callbacks else {}),
         }
+
+    def _additions(self) -> dict[str, Any]:
+        share = {"validation_share": self.validation_share} if self.validation_share else {}
+        return self.criteria.to_payload() | share
 
     def is_that_of(self, key: Mapping[str, Any]) -> bool:
         """Tell whether a journal's key means this training; a field it lacks had its default."""
@@ -112,6 +126,8 @@ def find_done(
     """Return the results of those trainings that a journal's records hold already."""
     done = {}
     for training in trainings:
+        if training.callbacks:  # who knows what they do
+            continue
         past = [
             JobResult.from_json(record["result"]) for record in records if training.is_that_of(record["key"])
         ]
@@ -178,7 +194,8 @@ def _summary(repeats: Sequence[tuple[FinalTraining, JobResult]]) -> TrainingSumm
 
 def _score(measures: Mapping[str, Any], on_test: bool) -> tuple[float, float]:
     name = "test" if on_test else "train"
-    return measures[f"{name}_metric"], measures[f"{name}_loss"]
+    metric = measures[f"{name}_metric"]
+    return math.nan if metric is None else metric, measures[f"{name}_loss"]
 
 
 def _artifacts_exist(result: JobResult) -> bool:

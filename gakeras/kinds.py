@@ -5,6 +5,7 @@ from __future__ import annotations
 KINDS: dict[str, str] = {
     "evaluate": "gakeras.fitness.evaluation:evaluate",
     "calibrate": "gakeras.fitness.calibration:calibrate",
+    "rehearse": "gakeras.fitness.rehearsal:rehearse",
     "train": "gakeras.fitness.final:train",
     "measure_ancestor": "gakeras.synthesis.births:measure_ancestor",
     "bear_offspring": "gakeras.synthesis.births:bear_offspring",

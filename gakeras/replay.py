@@ -98,7 +98,8 @@ def assessment(settings: Settings) -> Assess:
         if result.status != "ok":
             return None
         values = objectives(result.measures, settings.objectives, settings.penalty)
-        return Fitness(values, weights(settings.objectives))
+        is_loss = settings.objectives[0] == "loss"
+        return Fitness(values, weights(settings.objectives), is_loss=is_loss)
 
     return assess
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
+import json
 import shutil
 import statistics
-from collections.abc import Sequence
-from dataclasses import asdict
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from gakeras.cards import search_sections
 from gakeras.config import Settings, training_options
-from gakeras.data import arrays_digest, as_arrays, check_arrays, open_data, store_arrays
+from gakeras.data import arrays_digest, as_arrays, check_arrays, example_weights, open_data, store_arrays
+from gakeras.data.folds import validation_part
 from gakeras.data.streams import is_stream
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
@@ -120,7 +124,7 @@ class SearchResult:
         max_latency: float | None = None,
         max_size: int | None = None,
     ) -> Individual:
-        """Return the individual with the lowest loss of all within the limits.
+        """Return the individual with the best first objective, the loss or the metric, within the limits.
 
         Args:
             max_parameters, max_flops: Trainable parameters, operations of a forward pass.
@@ -154,7 +158,7 @@ class SearchResult:
                 received=", ".join(f"max_{name}={limit}" for name, limit in given.items()),
                 way_out="Allow more, or search with the measure among the objectives.",
             )
-        return min(fitting, key=lambda individual: individual.loss)
+        return min(fitting, key=lambda individual: individual.fitness.values[0])
 
     def _comparable(self) -> list[Individual]:
         """Return the individuals whose losses are of the same folds: the finalists, or else all."""
@@ -168,11 +172,14 @@ class SearchResult:
         *,
         x_test: Any = None,
         y_test: Any = None,
+        sample_weight: Any = None,
         epochs: int = 20,
         batch_size: int = 128,
-        optimizer: str = "rmsprop",
+        optimizer: Any = "rmsprop",
         learning_rate: float | None = None,
         repeats: int = 1,
+        validation_share: float = 0.0,
+        callbacks: Sequence[Any] = (),
     ) -> TrainingSummary:
         """Train the best network from scratch on whole training data, `repeats` times.
 
@@ -181,9 +188,16 @@ class SearchResult:
                 or a `keras.utils.PyDataset` of batches (examples, targets) may stand for both: it is
                 read once, to disk.
             x_test, y_test: Test data in the same ways; by default those of the search.
+            sample_weight: Of the x that is given; the search's class weights multiply it. The data of
+                the search have their own.
             epochs, batch_size, optimizer, learning_rate: The training; the defaults are the
                 paper's 20 epochs of RMSprop.
             repeats: Trainings, each from other initial weights.
+            validation_share: Part of the training examples, the same in all repeats, that is held out
+                and measured on after every epoch: `val_loss` and `val_metric`.
+            callbacks: Of Keras, called as `fit` calls them, with the logs `loss` and those of the
+                validation part. The training is then done in this process, where they are, without
+                time limit, with its own number of threads, and anew in every call.
 
         Returns:
             A summary with `avg`, `std`, `min` and `max` of the metric over the repeats, as
@@ -200,8 +214,25 @@ class SearchResult:
         )
         if repeats < 1:
             raise InputError("A training is done.", expected="repeats >= 1", received=f"repeats={repeats}")
-        data_dir = self._store(x, y, x_test, y_test)
-        return self._train([("best", self.best.genome)], options, repeats, data_dir)[0]
+        _check_callbacks(callbacks, self.settings.backend)
+        if not 0 <= validation_share < 1:
+            raise InputError(
+                "A part of the examples is held out.",
+                expected="0 <= validation_share < 1",
+                received=f"validation_share={validation_share}",
+            )
+        data_dir = self._store(x, y, x_test, y_test, sample_weight)
+        if validation_share:
+            data = open_data(data_dir)
+            validation_part(data.y, data.info.task, validation_share, self.settings.seed)
+        return self._train(
+            [("best", self.best.genome)],
+            options,
+            repeats,
+            data_dir,
+            validation_share=validation_share,
+            callbacks=tuple(callbacks),
+        )[0]
 
     def train_final(self, session: Session | None = None) -> list[TrainingSummary]:
         """Train the best network and the config's baselines, all in the same way, as its `[final]` says.
@@ -269,7 +300,12 @@ class SearchResult:
         repeats: int,
         data_dir: Path,
         session: Session | None = None,
+        *,
+        validation_share: float = 0.0,
+        callbacks: tuple[Any, ...] = (),
     ) -> list[TrainingSummary]:
+        more = [f"validation-{validation_share}"] * bool(validation_share)
+        more += ["callbacks"] * bool(callbacks)
         trainings = [
             FinalTraining(
                 name,
@@ -278,14 +314,18 @@ class SearchResult:
                 repeat,
                 self.settings.seed,
                 data_dir,
-                save_to=self._model_path(genome, options, data_dir)
+                save_to=self._model_path(genome, options, data_dir, more)
                 if (name, repeat) == ("best", 0)
                 else None,
+                criteria=self.settings.criteria,
+                validation_share=validation_share,
+                callbacks=callbacks,
             )
             for repeat in range(repeats)
             for name, genome in networks
         ]
         choice = self._executor if self._executor is not None else self.settings.workers.executor
+        choice = "debug" if callbacks else choice
         workers = self.settings.workers
         factory = choose_executor(choice, workers.workers, workers.workers_per_device)
         results = find_done(trainings, self._past.trainings)
@@ -307,8 +347,15 @@ class SearchResult:
         self._model = summaries[0].model_path
         return summaries
 
-    def _store(self, x: Any, y: Any, x_test: Any, y_test: Any) -> Path:
+    def _store(self, x: Any, y: Any, x_test: Any, y_test: Any, sample_weight: Any) -> Path:
         """Return where the data of a training are: the run's own directory if none were passed."""
+        if x is None and sample_weight is not None:
+            raise InputError(
+                "The data of a search have their weights.",
+                expected="sample_weight beside x and y",
+                received="sample_weight alone",
+                way_out="Pass it to `search`, or with x and y.",
+            )
         if x is None and y is None and x_test is None and y_test is None:
             return self.run.data
         if not is_stream(x):
@@ -318,14 +365,21 @@ class SearchResult:
         own = open_data(self.run.data)
         train = (own.x, own.y) if x is None else (x, y)
         test = (own.x_test, own.y_test) if x_test is None else (x_test, y_test)
-        arrays = as_arrays(*train, *test)
+        given = own.sample_weight if x is None else sample_weight
+        arrays = as_arrays(train[0], train[1], test[0], test[1], given)
+        task = check_arrays(arrays, task=self.settings.task, num_folds=2)
+        if x is not None:
+            weights = example_weights(arrays, task, self.settings.class_weight)
+            arrays = replace(arrays, sample_weight=weights)
         data_dir = self.run.models / f"data-{arrays_digest(arrays)[:12]}"
-        store_arrays(arrays, check_arrays(arrays, task=self.settings.task, num_folds=2), data_dir)
+        store_arrays(arrays, task, data_dir)
         return data_dir
 
-    def _model_path(self, genome: Genome, options: TrainingOptions, data_dir: Path) -> Path:
+    def _model_path(
+        self, genome: Genome, options: TrainingOptions, data_dir: Path, more: Sequence[str]
+    ) -> Path:
         name = "-".join(
-            [genome.digest, *(str(value) for value in asdict(options).values() if value is not None)]
+            [genome.digest, *(_word(value) for value in asdict(options).values() if value is not None), *more]
         )
         folder = self.run.models if data_dir == self.run.data else self.run.models / data_dir.name
         return folder / f"{name}.keras"
@@ -337,7 +391,9 @@ class SearchResult:
         lines = [f"SearchResult in {self.run.root}", f"  {self._headline()}"]
         if self._past.evaluated:
             best = self.best
-            lines.append(f"  best: individual {best.id}, {_scores(best)}, {_size(best)}")
+            lines.append(
+                f"  best: individual {best.id}, {_scores(best, self.settings.metric)}, {_size(best)}"
+            )
             lines += [f"    {block}" for block in best.genome.blocks]
         return "\n".join(lines)
 
@@ -373,6 +429,37 @@ class SearchResult:
         ]
 
 
+def _check_callbacks(callbacks: Sequence[Any], backend: str) -> None:
+    """Refuse callbacks that are none, or of a Keras that computes otherwise than the search did."""
+    if not callbacks:
+        return
+    keras = sys.modules.get("keras")
+    strangers = [
+        each for each in callbacks if keras is None or not isinstance(each, keras.callbacks.Callback)
+    ]
+    if strangers:
+        raise InputError(
+            "Callbacks are those of Keras.",
+            expected="a list of keras.callbacks.Callback objects",
+            received=f"a {type(strangers[0]).__name__}",
+        )
+    if keras is not None and keras.backend.backend() != backend:
+        raise InputError(
+            "A training with callbacks is done in this process.",
+            expected=f"the backend of the search, {backend}",
+            received=f"Keras with the backend {keras.backend.backend()}",
+            way_out=f"Start Python with KERAS_BACKEND={backend}.",
+        )
+
+
+def _word(value: Any) -> str:
+    """Return a value as a part of a file's name."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    digest = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:8]
+    return f"{value['class_name']}-{digest}"
+
+
 def check_keras_path(path: Path) -> Path:
     """Return a path that a model can be saved to, its folder made. Raises `InputError` for any other."""
     if path.suffix != ".keras":
@@ -404,9 +491,9 @@ def _size(individual: Individual) -> str:
     return f"{individual.parameters:,} parameters, {individual.flops / 1e6:.2f} MFLOPs{age}"
 
 
-def _scores(individual: Individual) -> str:
+def _scores(individual: Individual, metric: str | None) -> str:
     losses, metrics = fold_losses(individual.measures), fold_metrics(individual.measures)
     return (
-        f"validation loss {individual.loss:.4f} +- {spread(losses):.4f}, "
-        f"metric {statistics.fmean(metrics):.4f} +- {spread(metrics):.4f} over {len(losses)} folds"
+        f"validation loss {individual.loss:.4f} +- {spread(losses):.4f}, {metric or 'metric'} "
+        f"{statistics.fmean(metrics):.4f} +- {spread(metrics):.4f} over {len(losses)} folds"
     )

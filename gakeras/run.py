@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -22,9 +22,12 @@ from gakeras.data import (
     Task,
     assign_folds,
     check_arrays,
+    check_fold_weights,
+    example_weights,
     folds_digest,
     open_data,
     store_arrays,
+    weights_digest,
 )
 from gakeras.errors import InputError, JournalError
 from gakeras.journal import SCHEMA_VERSION, JournalWriter, Record, has_begun, read_journal
@@ -33,7 +36,7 @@ from gakeras.seeding import derive_seed
 _OUR_FILES = {
     "journal.jsonl", "journal.lock", "data", "folds.npy", ".folds.tmp.npy", "models", "workers",
     "paused", "weights", "ancestor.keras", ".ancestor.keras.tmp.keras", "networks", "start.keras",
-    ".start.keras.tmp.keras",
+    ".start.keras.tmp.keras", "tensorboard",
 }  # fmt: skip
 
 
@@ -120,22 +123,30 @@ class RunDirectory:
         return open_data(self.data).info
 
 
-def create_run(root: Path, settings: Settings, arrays: Arrays) -> RunDirectory:
+def create_run(
+    root: Path, settings: Settings, arrays: Arrays, rehearse: Callable[[Task], None] = lambda task: None
+) -> RunDirectory:
     """Check the data and the space, and set up a run directory that holds everything a search needs.
 
     Raises:
         InputError: The data or the space are impossible, or the directory cannot be used:
-            it is not writable, holds other files, or holds a run already.
+            it is not writable, holds other files, or holds a run already. Or `rehearse`, which is
+            called with the task before anything is made, refuses it.
     """
     task = check_arrays(arrays, task=settings.task, num_folds=settings.num_folds)
     settings.space.check_input(arrays.x.shape[1:])
+    weights = example_weights(arrays, task, settings.class_weight)
+    folds = assign_folds(arrays.y, task, settings.num_folds, derive_seed(settings.seed, "folds"))
+    if weights is not None:
+        check_fold_weights(weights, folds)
+    rehearse(task)
     run = RunDirectory(root.absolute())
     begin_run(
         run,
         {"kind": "search", "settings": settings.to_json()},
-        arrays,
+        replace(arrays, sample_weight=weights),
         task,
-        lambda y: assign_folds(y, task, settings.num_folds, derive_seed(settings.seed, "folds")),
+        lambda _: folds,
         libraries=(settings.backend, "deap"),
     )
     return run
@@ -191,7 +202,15 @@ def open_run(root: Path) -> RunDirectory:
         raise JournalError(f"{run.folds}: the folds of the run cannot be read ({error}).") from error
     if run.header()["fold_digest"] != folds_digest(folds):
         raise JournalError(f"{run.folds}: these are not the folds the run was started with.")
+    _check_weights(run)
     return run
+
+
+def _check_weights(run: RunDirectory) -> None:
+    expected = run.header().get("data", {}).get("weights_digest")
+    weights = open_data(run.data).sample_weight if expected else None
+    if expected and (weights is None or weights_digest(weights) != expected):
+        raise JournalError(f"{run.data}: these are not the sample weights the run was started with.")
 
 
 def chosen_backend(configured: str) -> str:

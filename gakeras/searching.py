@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from deap import base
@@ -41,6 +42,7 @@ from gakeras.results import SearchResult
 from gakeras.run import RunDirectory
 from gakeras.session import Session
 from gakeras.supervision import child_options
+from gakeras.tensorboard import FOLDER, EventFile, finished_results, metric_tag
 
 
 def continue_search(
@@ -58,7 +60,7 @@ def continue_search(
     workers = settings.workers
     factory = choose_executor(executor, workers.workers, workers.workers_per_device)
     was_interrupted = False
-    with JournalWriter(run.journal) as journal, session:
+    with JournalWriter(run.journal) as journal, session, _event_file(run, settings) as event_file:
         past = replay(read_journal(run.journal), settings)
         start = time.monotonic() - past.elapsed
         finals = _finals(settings, factory.slots)
@@ -72,13 +74,15 @@ def continue_search(
                 evaluations = Evaluations(run, settings, past.state, dispatcher, budget.seconds_left)
                 if budget.stop_reason(past.state) is None:
                     _calibrate(past, run, settings, dispatcher, journal)
-                losses = [individual.loss for individual in past.evaluated]
+                values = [individual.fitness.values[0] for individual in past.evaluated]
                 try:
                     for events in _stages(past, settings, run, evaluations, budget, finals):
                         journal.append(record_of(event, time.monotonic() - start) for event in events)
+                        if event_file is not None:
+                            event_file.add(event.result for event in events if isinstance(event, Finished))
                         _tidy(run, settings, past.state, events)
-                        losses += _losses(events, settings)
-                        _show(bar, past.state, events, min(losses, default=None))
+                        values += _values(events, settings)
+                        _show(bar, past.state, events, _best(values, settings))
                 except KeyboardInterrupt:
                     was_interrupted = True
                     on_disk = replay(read_journal(run.journal), settings).state
@@ -93,6 +97,18 @@ def continue_search(
         executor=executor,
         progress=progress,
     )
+
+
+@contextmanager
+def _event_file(run: RunDirectory, settings: Settings) -> Iterator[EventFile | None]:
+    """Open the file of TensorBoard, where one is wanted, with what the journal has."""
+    if not settings.tensorboard:
+        yield None
+        return
+    journal = read_journal(run.journal)
+    with EventFile(run.root / FOLDER, metric_tag(journal.header)) as event_file:
+        event_file.add(finished_results(journal))
+        yield event_file
 
 
 def _finals(settings: Settings, slots: int) -> Finals | None:
@@ -214,17 +230,25 @@ def _progress(settings: Settings, past: Replay, budget: Budget, show: bool) -> P
     )
 
 
-def _show(bar: Progress, state: SearchState, events: Sequence[Event], best: float | None) -> None:
+def _show(bar: Progress, state: SearchState, events: Sequence[Event], best: str) -> None:
     """Show a batch of events, which is on disk and does not count yet."""
     finished = sum(isinstance(event, Finished) for event in events)
     bar.update(
         state.num_evaluated + finished,
         running=len(state.in_flight) - finished,
-        note="" if best is None else f"best {best:.4f}",
+        note=best,
     )
 
 
-def _losses(events: Sequence[Event], settings: Settings) -> list[float]:
+def _best(values: Sequence[float], settings: Settings) -> str:
+    if not values:
+        return ""
+    if settings.objectives[0] == "metric":
+        return f"best {settings.metric} {-min(values):.4f}"
+    return f"best {min(values):.4f}"
+
+
+def _values(events: Sequence[Event], settings: Settings) -> list[float]:
     return [
         objectives(event.result.measures, settings.objectives, settings.penalty)[0]
         for event in events

@@ -22,7 +22,7 @@ from gakeras.config import shipped_configs
 from gakeras.journal import JournalWriter
 from gakeras.run import create_run, open_run
 
-COMMANDS = ["search", "resume", "show", "report", "export", "doctor"]
+COMMANDS = ["search", "resume", "show", "report", "tensorboard", "export", "doctor"]
 CONFIG = """
 name = "stub"
 population_size = 3

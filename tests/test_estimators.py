@@ -50,9 +50,20 @@ def few_objects() -> Iterator[None]:
     gc.unfreeze()
 
 
+# scikit-learn says so of its own estimators that split the data or go through them in a random order.
+NOT_EQUIVALENT = {
+    "check_sample_weight_equivalence_on_dense_data": (
+        "sample_weight is not equivalent to removing/repeating samples: folds are drawn from them."
+    )
+}
+
+
 @pytest.mark.slow
 @pytest.mark.exhaustive
-@parametrize_with_checks([SearchClassifier(**TINY), SearchRegressor(**REGRESSION)])
+@parametrize_with_checks(
+    [SearchClassifier(**TINY), SearchRegressor(**REGRESSION)],
+    expected_failed_checks=lambda estimator: NOT_EQUIVALENT,
+)
 def test_the_checks_of_scikit_learn_pass(estimator: Any, check: Any) -> None:
     check(estimator)
 
@@ -91,3 +102,24 @@ def test_without_a_place_for_runs_nothing_is_left(tmp_path: Path, monkeypatch: p
     with pytest.raises(InputError, match="epochs"):
         estimator.fit(np.eye(8), np.arange(8) % 2)
     assert not list(tmp_path.iterdir()) and not hasattr(estimator, "model_")
+
+
+class Counter(keras.callbacks.Callback):
+    """Counts epochs."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.epochs, self.logs = epoch + 1, sorted(logs)
+
+
+def test_weights_of_labels_and_examples_callbacks_and_a_metric_reach_the_network(tmp_path: Path) -> None:
+    x, labels = np.random.default_rng(0).normal(size=(40, 2)), np.array(["no", "yes"])[np.arange(40) % 2]
+    counter = Counter()
+    choices = {"metric": "balanced_accuracy", "callbacks": [counter], "validation_share": 0.2}
+    estimator = SearchClassifier(
+        **TINY, **choices, class_weight={"yes": 30.0}, random_state=0, runs_dir=tmp_path
+    )
+    estimator.fit(x, labels, sample_weight=np.ones(40))
+    assert np.mean(estimator.predict(x) == "yes") > 0.9  # labels say nothing about x
+    assert (counter.epochs, counter.logs) == (8, ["loss", "val_loss", "val_metric"])
+    with pytest.raises(InputError, match="labels 'no', 'yes'. Received: class_weight for 'maybe'"):
+        clone(estimator).set_params(class_weight={"maybe": 1.0}, callbacks=None).fit(x, labels)

@@ -20,12 +20,13 @@ MAY_IMPORT = {
     },
     "__main__": {"cli"},
     "api": {
-        "config", "data", "encoding", "errors", "executors", "growth", "journal", "lineage", "results",
-        "run", "searching", "session",
+        "config", "data", "encoding", "errors", "executors", "growth", "journal", "lineage", "rehearsal",
+        "results", "run", "searching", "session", "tensorboard",
     },
     "cli": {
         "__init__", "api", "config", "data", "diagnosis", "errors", "executors", "exporting", "finals",
-        "fitness", "growth", "launcher", "lineage", "report", "results", "run", "session", "validation",
+        "fitness", "growth", "launcher", "lineage", "report", "results", "run", "session", "tensorboard",
+        "validation",
     },
     "cards": {"evolution", "exporting", "exports", "fitness", "journal", "run"},
     "config": {"encoding", "errors", "evolution", "fitness", "validation"},
@@ -66,6 +67,9 @@ MAY_IMPORT = {
     },
     "morphism": {"encoding", "errors", "graph"},
     "progress": set(),
+    "rehearsal": {
+        "config", "data", "dispatch", "encoding", "errors", "executors", "jobs", "run", "supervision",
+    },
     "replay": {"config", "encoding", "errors", "evolution", "fitness", "jobs", "journal"},
     "report": {"config", "encoding", "errors", "fitness", "growth", "history", "journal", "lineage", "plots"},
     "results": {
@@ -76,12 +80,13 @@ MAY_IMPORT = {
     "run": {"config", "data", "errors", "journal", "seeding"},
     "searching": {
         "config", "dispatch", "encoding", "evaluations", "evolution", "executors", "fitness", "journal",
-        "progress", "replay", "results", "run", "session", "supervision",
+        "progress", "replay", "results", "run", "session", "supervision", "tensorboard",
     },
     "seeding": set(),
     "session": {"errors", "evolution"},
     "supervision": {"config", "run", "workers"},
     "synthesis": {"data", "encoding", "errors", "fitness", "graph", "jobs", "seeding"},
+    "tensorboard": {"errors", "fitness", "jobs", "journal"},
     "validation": {"errors"},
     "workers": {"jobs"},
 }  # fmt: skip

@@ -1,10 +1,19 @@
-"""The command line: search, synthesize, grow, resume, show, report, export and doctor."""
+"""The command line: search, synthesize, grow, resume, show, report, tensorboard, export and doctor."""
 
 from __future__ import annotations
 
 import sys
 
-from gakeras.cli import doctors, exports, growths, reports, runs, searches, syntheses  # noqa: F401 (commands)
+from gakeras.cli import (  # noqa: F401 (commands)
+    boards,
+    doctors,
+    exports,
+    growths,
+    reports,
+    runs,
+    searches,
+    syntheses,
+)
 from gakeras.cli.options import INTERRUPTED, UNFINISHED, app
 from gakeras.errors import InputError, JournalError, RunError, Stalled, Unfinished
 from gakeras.executors import mpi

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -45,6 +46,9 @@ def search(
     seed: SeedOption = None,
     time_limit: LimitOption = None,
     resume_mode: ResumeOption = ResumeMode.never,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write curves for TensorBoard into the run directory.")
+    ] = False,
     progress: ProgressOption = True,
 ) -> None:
     """Search for a network, train the winner beside the baselines, and write best.keras.
@@ -65,6 +69,7 @@ def search(
         "max_evaluations": max_evaluations,
         "max_seconds": max_seconds,
         "seed": seed,
+        "tensorboard": "true" if tensorboard else None,
     }
     given = [f"{key}={value}" for key, value in options.items() if value is not None]
     settings = load_config(path, [*overrides, *given])
@@ -103,10 +108,11 @@ def finish_search(result: SearchResult, session: Session) -> None:
 
 def _comparison(summaries: list[TrainingSummary], result: SearchResult) -> Table:
     where = "test" if summaries[0].on_test else "training"
-    is_accuracy = result.run.info.task.is_classification
+    named = result.settings.metric
+    is_accuracy = named in (None, "accuracy") and result.run.info.task.is_classification
     repeats = len(summaries[0].metrics)
     table = Table(
-        title=f"{where} {'accuracy, %' if is_accuracy else 'mean absolute error'}; "
+        title=f"{where} {'accuracy, %' if is_accuracy else named or 'mean absolute error'}; "
         f"{repeats} training{'s' if repeats > 1 else ''} each",
         box=SIMPLE_HEAD,  # narrow: names that differ only in their ends fit in 80 columns
         collapse_padding=True,

@@ -21,9 +21,17 @@ from gakeras.data.folds import (
 from gakeras.data.sources import load_source
 from gakeras.data.store import DataInfo, Scaling, StoredData, arrays_digest, open_data, store_arrays
 from gakeras.data.tasks import Task
+from gakeras.data.weights import (
+    ClassWeight,
+    check_fold_weights,
+    example_weights,
+    weights_at,
+    weights_digest,
+)
 
 __all__ = [
     "Arrays",
+    "ClassWeight",
     "DataInfo",
     "Scaling",
     "StoredData",
@@ -33,10 +41,14 @@ __all__ = [
     "assign_folds",
     "assign_validation",
     "check_arrays",
+    "check_fold_weights",
     "column_statistics",
+    "example_weights",
     "fold_indices",
     "folds_digest",
     "load_source",
     "open_data",
     "store_arrays",
+    "weights_at",
+    "weights_digest",
 ]

@@ -10,13 +10,19 @@ import numpy as np
 
 from gakeras.errors import InputError
 
-_NAMES = {"x_train": "x", "y_train": "y", "x_test": "x_test", "y_test": "y_test"}
+_NAMES = {
+    "x_train": "x",
+    "y_train": "y",
+    "x_test": "x_test",
+    "y_test": "y_test",
+    "sample_weight": "sample_weight",
+}
 
 
 def read_archive(path: Path) -> dict[str, np.ndarray]:
-    """Return x and y, and x_test and y_test if the archive has them, in their own dtype.
+    """Return x and y, and x_test, y_test and sample_weight if the archive has them, in their own dtype.
 
-    The archive calls them x_train, y_train, x_test and y_test; other names are passed over.
+    The archive calls x and y x_train and y_train; other names are passed over.
 
     Raises:
         InputError: when the file is missing, is no such archive, or holds Python objects.

@@ -16,16 +16,20 @@ class Arrays:
     """Examples and their targets for training, and optionally for a test that no search looks at.
 
     `x` is (n, columns), (n, height, width) or (n, height, width, channels); `y` is (n,),
-    (n, 1) or (n, outputs). Nothing is checked here: `check_arrays` does that.
+    (n, 1) or (n, outputs). `sample_weight`, (n,), says how much each training example counts.
+    Nothing is checked here: `check_arrays` does that.
     """
 
     x: np.ndarray
     y: np.ndarray
     x_test: np.ndarray | None = None
     y_test: np.ndarray | None = None
+    sample_weight: np.ndarray | None = None
 
 
-def as_arrays(x: Any, y: Any = None, x_test: Any = None, y_test: Any = None) -> Arrays:
+def as_arrays(
+    x: Any, y: Any = None, x_test: Any = None, y_test: Any = None, sample_weight: Any = None
+) -> Arrays:
     """Return what a caller passed as arrays: lists, data frames and the like become NumPy arrays.
 
     A `tf.data.Dataset` or a `keras.utils.PyDataset` of batches (examples, targets) may stand for x
@@ -39,7 +43,8 @@ def as_arrays(x: Any, y: Any = None, x_test: Any = None, y_test: Any = None) -> 
     (2, 2)
     """
     train = _as_pair("x", x, "y", y)
-    return Arrays(*train, *(_as_pair("x_test", x_test, "y_test", y_test)))
+    weights = None if sample_weight is None else _as_array("sample_weight", sample_weight)
+    return Arrays(*train, *_as_pair("x_test", x_test, "y_test", y_test), weights)
 
 
 def _as_pair(x_name: str, x: Any, y_name: str, y: Any) -> tuple[Any, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 from gakeras.data.arrays import Arrays
 from gakeras.data.chunks import row_chunks
 from gakeras.data.tasks import Task, check_class_counts, class_labels, infer_task, is_one_hot, name_some
+from gakeras.data.weights import check_sample_weight
 from gakeras.errors import InputError
 
 __all__ = ["Task", "check_arrays", "check_num_folds"]
@@ -19,7 +20,8 @@ def check_arrays(arrays: Arrays, *, task: str = "auto", num_folds: int = 5) -> T
     """Return the task that the arrays state, or say what is wrong with them.
 
     The checks read every value once, in chunks, so memory-mapped arrays need not fit in
-    memory. The order is fixed: shapes and dtypes, then values, then labels, then the test set.
+    memory. The order is fixed: shapes and dtypes, then values, then labels, then weights, then the
+    test set.
 
     Args:
         arrays: `x` as a table (n, columns) or as images (n, height, width) or
@@ -45,6 +47,8 @@ def check_arrays(arrays: Arrays, *, task: str = "auto", num_folds: int = 5) -> T
     found = infer_task(arrays.y, task)
     if found.is_classification:
         check_class_counts(class_labels(arrays.y, found), num_folds)
+    if arrays.sample_weight is not None:
+        check_sample_weight(arrays.sample_weight, len(arrays.x))
     _check_test_set(arrays, found)
     return found
 

@@ -11,6 +11,7 @@ from gakeras.data.checks import check_num_folds
 from gakeras.data.chunks import row_chunks
 from gakeras.data.tasks import Task, check_class_counts, class_labels
 from gakeras.errors import InputError
+from gakeras.seeding import derive_seed
 
 
 def assign_folds(y: np.ndarray, task: Task, num_folds: int, seed: int) -> np.ndarray:
@@ -52,29 +53,33 @@ def assign_validation(y: np.ndarray, task: Task, share: float, seed: int) -> np.
     """Return folds of which only fold 0 is ever held out: int16, shape (n,), 0 validates and 1 trains.
 
     The validation part has about `share` of the examples, the same share of every class and at
-    least one of each, chosen by `seed` with scikit-learn's `StratifiedShuffleSplit`.
+    least one of each, chosen by `seed` with scikit-learn's `StratifiedShuffleSplit`; real-valued
+    targets are not stratified.
 
     Args:
-        y: Targets of a classification, raw or stored.
+        y: Targets, raw or stored.
         task: What `check_arrays` returned for them.
         share: Of the training examples, above 0 and below 1.
         seed: In [0, 2**32), for example from `derive_seed`.
 
     Raises:
-        InputError: when there are too few examples for every class to be on both sides.
+        InputError: when there are too few examples, or too few for every class to be on both sides.
 
     >>> np.bincount(assign_validation(np.array([0, 1] * 10), Task("binary", 1), 0.2, seed=7)).tolist()
     [4, 16]
     """
-    from sklearn.model_selection import StratifiedShuffleSplit
+    from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
-    labels = class_labels(y, task)
-    splitter = StratifiedShuffleSplit(1, test_size=share, random_state=seed)
+    splits = StratifiedShuffleSplit if task.is_classification else ShuffleSplit
+    labels = class_labels(y, task) if task.is_classification else np.zeros(len(y), dtype=np.int8)
+    splitter = splits(1, test_size=share, random_state=seed)
     try:
         _, validation = next(splitter.split(labels, labels))
     except ValueError as error:
         raise InputError(
-            "Every class needs an example to train on and one to validate with.",
+            "Every class needs an example to train on and one to validate with."
+            if task.is_classification
+            else "There are examples to train on and examples to validate with.",
             expected=f"a validation_share that splits the {len(labels)} training examples so",
             received=f"validation_share={share} ({error})",
             way_out="Use a larger share or more data.",
@@ -82,6 +87,11 @@ def assign_validation(y: np.ndarray, task: Task, share: float, seed: int) -> np.
     folds = np.ones(len(labels), dtype=np.int16)
     folds[validation] = 0
     return folds
+
+
+def validation_part(y: np.ndarray, task: Task, share: float, run_seed: int) -> np.ndarray:
+    """Return the folds of a final training that holds a share out; all repeats have the same."""
+    return assign_validation(y, task, share, derive_seed(run_seed, "final validation"))
 
 
 def fold_indices(folds: np.ndarray, fold: int) -> tuple[np.ndarray, np.ndarray]:

@@ -34,10 +34,11 @@ def load_source(
         source: One of scikit-learn's "digits" (images of 8 x 8), "breast_cancer", "wine",
             "iris" or "diabetes" (raw columns); one of "mnist", "fashion_mnist" or "cifar10",
             which Keras downloads; the path of an .npz file with `x_train` and `y_train`, and
-            either both of `x_test` and `y_test` or neither; the path of STL-10's folder
-            `stl10_binary`; or, with an `image_size`, a folder with a folder of images for each
-            class, or with two such folders, `train` and `test` (`gakeras.data.folders`). A path may
-            contain `~` and `${VARIABLE}`, and is relative to `base_dir`.
+            either both of `x_test` and `y_test` or neither, and perhaps `sample_weight`; the path
+            of STL-10's folder `stl10_binary`; or, with an `image_size`, a folder with a folder of
+            images for each class, or with two such folders, `train` and `test`
+            (`gakeras.data.folders`). A path may contain `~` and `${VARIABLE}`, and is relative to
+            `base_dir`.
         limit: Keep only this many training examples, the first ones; the test set stays whole.
         test_share: The part of a scikit-learn set that becomes its test set, by a split that
             is always the same and, for classes, stratified. The other sources have their own.
@@ -164,4 +165,5 @@ def _keep_first(arrays: Arrays, limit: int) -> Arrays:
             received=f"limit={limit}, {lengths[0]} examples, {lengths[1]} targets",
             way_out="Leave the limit out to use all of them.",
         )
-    return replace(arrays, x=arrays.x[:limit], y=arrays.y[:limit])
+    weights = None if arrays.sample_weight is None else arrays.sample_weight[:limit]
+    return replace(arrays, x=arrays.x[:limit], y=arrays.y[:limit], sample_weight=weights)

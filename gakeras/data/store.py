@@ -16,6 +16,7 @@ import numpy as np
 from gakeras.data.arrays import Arrays
 from gakeras.data.chunks import row_chunks
 from gakeras.data.tasks import Task, whole_labels
+from gakeras.data.weights import weights_digest
 from gakeras.errors import InputError
 
 
@@ -36,7 +37,8 @@ class DataInfo:
     """What must be known about the data without opening them.
 
     `input_shape` is the shape of one raw example: (28, 28), (32, 32, 3) or (30,). `digest`
-    identifies the stored values: the same data have the same digest everywhere.
+    identifies the stored values, weights included: the same data have the same digest everywhere.
+    `weights_digest` is that of the weights alone, None where all examples count the same.
     """
 
     task: Task
@@ -45,6 +47,7 @@ class DataInfo:
     num_test: int
     scaling: Scaling
     digest: str
+    weights_digest: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON; `from_json` is its inverse."""
@@ -60,30 +63,33 @@ class DataInfo:
             num_test=fields["num_test"],
             scaling=Scaling(fields["scaling"]["kind"], fields["scaling"]["by"]),
             digest=fields["digest"],
+            weights_digest=fields.get("weights_digest"),
         )
 
 
 @dataclass(frozen=True, eq=False)
 class StoredData:
-    """The stored arrays, memory-mapped and read-only; without a test set its arrays are None."""
+    """The stored arrays, memory-mapped and read-only; without a test set or weights these are None."""
 
     info: DataInfo
     x: np.ndarray
     y: np.ndarray
     x_test: np.ndarray | None
     y_test: np.ndarray | None
+    sample_weight: np.ndarray | None = None
 
 
 def store_arrays(arrays: Arrays, task: Task, directory: Path) -> DataInfo:
     """Write the arrays to `directory` as .npy files, then info.json, and return the info.
 
     Examples keep their dtype and shape. Targets get the form that training uses: class
-    labels int32 (n,), one-hot rows float32 (n, C), regression targets float32 (n, outputs).
+    labels int32 (n,), one-hot rows float32 (n, C), regression targets float32 (n, outputs). Weights
+    are float32 (n,).
     Each file gets its name only once it is complete, and info.json comes last: a directory
     with an info.json is whole, however the writing ended.
 
     Args:
-        arrays: Arrays that `check_arrays` has passed.
+        arrays: Arrays that `check_arrays` has passed, their weights as `example_weights` returns them.
         task: What `check_arrays` returned for them.
         directory: Made if it is missing; files of an earlier store are replaced.
 
@@ -95,7 +101,8 @@ def store_arrays(arrays: Arrays, task: Task, directory: Path) -> DataInfo:
     ((8, 8), Scaling(kind='divide', by=255.0))
     """
     y_test = None if arrays.y_test is None else _stored_targets(arrays.y_test, task)
-    arrays = Arrays(arrays.x, _stored_targets(arrays.y, task), arrays.x_test, y_test)
+    weights = None if arrays.sample_weight is None else arrays.sample_weight.astype(np.float32)
+    arrays = Arrays(arrays.x, _stored_targets(arrays.y, task), arrays.x_test, y_test, weights)
     info = DataInfo(
         task=task,
         input_shape=arrays.x.shape[1:],
@@ -103,6 +110,7 @@ def store_arrays(arrays: Arrays, task: Task, directory: Path) -> DataInfo:
         num_test=0 if arrays.x_test is None else len(arrays.x_test),
         scaling=_choose_scaling(arrays.x),
         digest=arrays_digest(arrays),
+        weights_digest=None if weights is None else weights_digest(weights),
     )
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "info.json").unlink(missing_ok=True)
@@ -124,6 +132,7 @@ def open_data(directory: Path) -> StoredData:
         x, y = _open(directory, "x"), _open(directory, "y")
         x_test = _open(directory, "x_test") if info.num_test else None
         y_test = _open(directory, "y_test") if info.num_test else None
+        weights = _open(directory, "sample_weight") if info.weights_digest else None
     except (OSError, EOFError, ValueError, TypeError, KeyError) as error:
         raise InputError(
             "The directory must hold stored data.",
@@ -131,7 +140,7 @@ def open_data(directory: Path) -> StoredData:
             received=f"{directory} ({type(error).__name__}: {error})",
             way_out="Store the data again with `store_arrays`.",
         ) from error
-    return StoredData(info, x, y, x_test, y_test)
+    return StoredData(info, x, y, x_test, y_test, weights)
 
 
 def arrays_digest(arrays: Arrays | StoredData) -> str:
@@ -148,7 +157,7 @@ def arrays_digest(arrays: Arrays | StoredData) -> str:
 
 
 def _named(arrays: Arrays | StoredData) -> list[tuple[str, np.ndarray]]:
-    named = (("x", arrays.x), ("y", arrays.y), ("x_test", arrays.x_test), ("y_test", arrays.y_test))
+    named = [(name, getattr(arrays, name)) for name in ("x", "y", "x_test", "y_test", "sample_weight")]
     return [(name, array) for name, array in named if array is not None]
 
 

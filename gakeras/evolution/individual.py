@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,17 +10,22 @@ from typing import Any
 from deap import base
 
 from gakeras.encoding import Genome
+from gakeras.evolution.pieces import fold_losses
 
 
 class Fitness(base.Fitness):
     """DEAP's fitness with one weight a value, given per instance: -1 to minimise, +1 to maximise.
 
+    `is_loss` tells whether the first value is the validation loss, with penalties.
+
     >>> Fitness([0.3], [-1.0]) > Fitness([0.4], [-1.0])
     True
     """
 
-    def __init__(self, values: Sequence[float] = (), weights: Sequence[float] = (-1.0,)) -> None:
-        self.weights = tuple(weights)
+    def __init__(
+        self, values: Sequence[float] = (), weights: Sequence[float] = (-1.0,), *, is_loss: bool = True
+    ) -> None:
+        self.weights, self.is_loss = tuple(weights), is_loss
         super().__init__(tuple(values))
 
 
@@ -36,8 +42,10 @@ class Individual:
 
     @property
     def loss(self) -> float:
-        """The first objective: the mean validation loss over the folds, the lower the better."""
-        return float(self.fitness.values[0])
+        """The mean validation loss over the folds, with penalties where evolution is after the loss."""
+        if self.fitness.is_loss:
+            return float(self.fitness.values[0])
+        return statistics.fmean(fold_losses(self.measures).values())
 
     @property
     def parameters(self) -> int:

@@ -15,9 +15,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from gakeras.data import StoredData, open_data
+from gakeras.data import StoredData, open_data, weights_at
 from gakeras.data.folds import fold_indices
 from gakeras.encoding import Genome, genome_cost, num_activations
+from gakeras.fitness.criteria import Criteria, criteria_of
 from gakeras.fitness.heritage import heritage_of
 from gakeras.fitness.network import compiled_model, score, set_statistics
 from gakeras.fitness.options import TrainingOptions, training_of
@@ -37,7 +38,8 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         payload: `genome`, `run_seed`, `repeat`, `folds` (a list), `from_epoch`, `to_epoch`,
-            `training` (`TrainingOptions` as JSON), `data_dir`, `folds_file`, and perhaps
+            `training` (`TrainingOptions` as JSON), `data_dir`, `folds_file`, and perhaps `criteria`
+            (`Criteria` as JSON);
             `load_from` and `save_to`: directories of checkpoints, one file a fold; `dead` and
             `max_epoch_seconds`: when to stop early (see `gakeras.fitness.stopping`); `latency`:
             whether to measure that; `keep`: whether another job on this network is to come;
@@ -57,7 +59,7 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
     """
     genome = Genome.from_json(payload["genome"])
     options = training_of(genome, TrainingOptions(**payload["training"]))
-    data = _open_data(payload["data_dir"])
+    data, criteria = _open_data(payload["data_dir"]), criteria_of(payload)
     folds = np.load(payload["folds_file"], allow_pickle=False)
     cost = genome_cost(genome, data.info.input_shape, data.info.task.outputs)
     measures: dict[str, Any] = {
@@ -74,7 +76,7 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
     try:
         if trainer is None:
             _forget_paused()
-            model = compiled_model(genome, data.info, options)
+            model = compiled_model(genome, data.info, options, criteria)
             trainer = Trainer(model, options.batch_size, _largest(folds), options)
         measures["size_bytes"] = sum(weight.nbytes for weight in trainer.model.get_weights())
         if payload.get("latency"):
@@ -84,7 +86,9 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
             measures["folds"].append(record)
             seed = derive_seed(payload["run_seed"], genome.digest, "fold", fold, "repeat", payload["repeat"])
             train, validation = fold_indices(folds, fold)
-            is_hopeless = stop_rule(payload, fold, data.info.task, data.y[train])
+            is_hopeless = stop_rule(
+                payload, fold, data.info.task, data.y[train], weights_at(data.sample_weight, train)
+            )
             trainer.reset(seed)
             set_statistics(trainer.model, data.x, data.y, train)
             if payload.get("load_from"):
@@ -93,8 +97,8 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
                 record |= heritage.take(trainer.model, fold)
             for epoch in range(payload["from_epoch"], payload["to_epoch"]):
                 epoch_seed, rate_factor = derive_seed(seed, "epoch", epoch), options.rate_factor(epoch)
-                scores = _run_epoch(trainer, data, train, validation, epoch_seed, rate_factor)
-                record["epochs"].append({"epoch": epoch, **_finite(scores)})
+                scores = _run_epoch(trainer, data, criteria, train, validation, epoch_seed, rate_factor)
+                record["epochs"].append({"epoch": epoch, **finite(scores)})
                 if not math.isfinite(scores["loss"]) or not math.isfinite(scores["val_loss"]):
                     raise JobFailed(
                         f"diverged: the loss is not finite in fold {fold}, epoch {epoch}", measures
@@ -149,14 +153,17 @@ def _forget_paused() -> None:
 def _run_epoch(
     trainer: Trainer,
     data: StoredData,
+    criteria: Criteria,
     train: np.ndarray,
     validation: np.ndarray,
     seed: int,
     rate_factor: float | None,
 ) -> dict[str, float]:
     start, cpu = time.perf_counter(), time.process_time()
-    loss = trainer.train_epoch(data.x, data.y, train, seed, rate_factor)
-    val_loss, val_metric = score(data.info.task, data.y[validation], trainer.predict(data.x, validation))
+    loss = trainer.train_epoch(data.x, data.y, train, seed, rate_factor, data.sample_weight)
+    outputs = trainer.predict(data.x, validation)
+    weights = weights_at(data.sample_weight, validation)
+    val_loss, val_metric = score(data.info.task, data.y[validation], outputs, weights, criteria)
     return {
         "loss": loss,
         "val_loss": val_loss,
@@ -166,7 +173,8 @@ def _run_epoch(
     }
 
 
-def _finite(scores: Mapping[str, float]) -> dict[str, float | None]:
+def finite(scores: Mapping[str, float]) -> dict[str, float | None]:
+    """Return scores as JSON has them: null for what is not finite."""
     return {name: value if math.isfinite(value) else None for name, value in scores.items()}
 
 

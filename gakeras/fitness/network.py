@@ -12,6 +12,9 @@ import numpy as np
 from gakeras.data import DataInfo, Task
 from gakeras.data.folds import column_statistics
 from gakeras.encoding import Genome, build_model
+from gakeras.fitness.criteria import Criteria
+from gakeras.fitness.keras_objects import build_object
+from gakeras.fitness.metrics import metric_of
 from gakeras.fitness.options import DtypePolicy, TrainingOptions
 
 INPUT_STATISTICS = "standardise"
@@ -38,20 +41,56 @@ OUTPUT_ACTIVATIONS = {
 }
 
 
+USUAL = Criteria()
+
+
 def metric_name(task: Task) -> str:
     """Return the metric that is reported beside the loss: accuracy, or the mean absolute error."""
     return "accuracy" if task.is_classification else "mean_absolute_error"
 
 
-def score(task: Task, y: np.ndarray, outputs: np.ndarray) -> tuple[float, float]:
-    """Return the mean loss and metric of a network's outputs, by the functions of Keras."""
+def score(
+    task: Task,
+    y: np.ndarray,
+    outputs: np.ndarray,
+    weights: np.ndarray | None = None,
+    criteria: Criteria = USUAL,
+) -> tuple[float, float]:
+    """Return the mean loss, weighted where there are `weights`, and the metric.
+
+    As in Keras' `compile`, a metric counts all examples the same.
+    """
     y = y.reshape(outputs.shape) if task.kind in ("binary", "regression") else y
-    loss = keras.losses.get(LOSSES[task.kind])(y, outputs)
-    metric = keras.metrics.get(METRICS[task.kind])(y, outputs)
-    return tuple(float(np.mean(keras.ops.convert_to_numpy(values))) for values in (loss, metric))  # type: ignore[return-value]
+    losses = losses_of(new_loss(task, criteria), y, outputs)
+    loss = float(np.average(losses, weights=weights))
+    if criteria.metric is not None:
+        return loss, metric_of(task, y, outputs, criteria.metric) if np.isfinite(outputs).all() else np.nan
+    return loss, float(np.mean(keras.ops.convert_to_numpy(keras.metrics.get(METRICS[task.kind])(y, outputs))))
 
 
-def compiled_model(genome: Genome, info: DataInfo, options: TrainingOptions) -> keras.Model:
+def losses_of(loss: Any, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    """Return the loss of every example, (n,), by a function or a `keras.losses.Loss`."""
+    if isinstance(loss, keras.losses.Loss):
+        y, outputs = (keras.ops.convert_to_tensor(values, outputs.dtype) for values in (y, outputs))
+        loss = loss.call
+    values = keras.ops.convert_to_numpy(loss(y, outputs))
+    if values.shape[:1] != outputs.shape[:1]:
+        raise ValueError(f"the loss gives values of shape {values.shape} for {len(outputs)} examples")
+    return np.asarray(values.reshape(len(values), -1).mean(axis=1))
+
+
+def new_loss(task: Task, criteria: Criteria = USUAL) -> Any:
+    """Return the loss of the criteria, or that of the task. Raises `ValueError` for one that is no mean."""
+    loss = build_object(criteria.loss or LOSSES[task.kind], keras.losses)
+    reduction = getattr(loss, "reduction", "sum_over_batch_size")
+    if reduction not in ("sum_over_batch_size", "mean", "mean_with_sample_weight"):
+        raise ValueError(f"the loss of a batch is a mean over its examples, received {reduction=}")
+    return loss
+
+
+def compiled_model(
+    genome: Genome, info: DataInfo, options: TrainingOptions, criteria: Criteria = USUAL
+) -> keras.Model:
     """Build and compile the network of a genome for a data set.
 
     Scaling is part of the model, so it takes data as the user has them. Images are divided
@@ -72,7 +111,7 @@ def compiled_model(genome: Genome, info: DataInfo, options: TrainingOptions) -> 
             preprocessing=inputs,
             postprocessing=outputs,
         )
-    compile_model(model, info.task, options)
+    compile_model(model, info.task, options, criteria)
     return model
 
 
@@ -88,15 +127,21 @@ def layers_of(dtype_policy: DtypePolicy) -> Iterator[None]:
 
 
 def compile_model(
-    model: keras.Model, task: Task, options: TrainingOptions, *, metrics: tuple[str, ...] = ()
+    model: keras.Model,
+    task: Task,
+    options: TrainingOptions,
+    criteria: Criteria = USUAL,
+    *,
+    metrics: tuple[str, ...] = (),
 ) -> None:
-    """Compile a model with the loss of a task and a new optimizer; metrics slow training down."""
-    model.compile(optimizer=new_optimizer(options), loss=LOSSES[task.kind], metrics=list(metrics))
+    """Compile a model with its loss and a new optimizer; metrics slow training down."""
+    loss = LOSSES[task.kind] if criteria.loss is None else new_loss(task, criteria)
+    model.compile(optimizer=new_optimizer(options), loss=loss, metrics=list(metrics))
 
 
 def new_optimizer(options: TrainingOptions) -> keras.optimizers.Optimizer:
     """Return a new optimizer, with the learning rate of the options or its own default."""
-    optimizer = keras.optimizers.get(options.optimizer)
+    optimizer = build_object(options.optimizer, keras.optimizers)
     if options.learning_rate is not None:
         optimizer.learning_rate = options.learning_rate
     return optimizer

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal
 
-Objective = Literal["loss", "parameters", "flops", "latency", "size"]
+Objective = Literal["loss", "metric", "parameters", "flops", "latency", "size"]
 NO_PENALTY: Mapping[Objective, float] = MappingProxyType({})
 
 
@@ -21,19 +21,20 @@ def objectives(
 
     Args:
         measures: Those of an evaluation.
-        names: `loss`, the mean over the folds of the last epoch's validation loss; `parameters`;
+        names: `loss`, the mean over the folds of the last epoch's validation loss; `metric`, the
+            negated mean of the metric, of which more is better; `parameters`;
             `flops` of a forward pass; `latency`, the seconds one example takes on the worker;
             `size`, the bytes of the weights.
-        penalty: What is added to the loss for each unit of another measure: 1e-7 a parameter
-            makes a million parameters as bad as a loss higher by 0.1.
+        penalty: What is added to the first objective, the loss or the metric, for each unit of another
+            measure: 1e-7 a parameter makes a million parameters as bad as a loss higher by 0.1.
 
     >>> small = {"parameters": 1000, "folds": [{"epochs": [{"val_loss": 0.5}]}]}
     >>> objectives(small, ("loss", "parameters"), {"parameters": 1e-4})
     (0.6, 1000.0)
     """
     values = {name: measure(measures, name) for name in {*names, *penalty}}
-    if "loss" in values:
-        values["loss"] += sum(weight * values[name] for name, weight in penalty.items())
+    if names[0] in ("loss", "metric"):
+        values[names[0]] += sum(weight * values[name] for name, weight in penalty.items())
     return tuple(values[name] for name in names)
 
 
@@ -47,6 +48,9 @@ def measure(measures: Mapping[str, Any], name: Objective) -> float:
     match name:
         case "loss":
             return statistics.fmean(fold_losses(measures))
+        case "metric":
+            mean = statistics.fmean(fold_metrics(measures))
+            return math.inf if math.isnan(mean) else -mean
         case "latency":
             return float(measures.get("latency_seconds", math.inf))
         case "size":
@@ -61,8 +65,9 @@ def fold_losses(measures: Mapping[str, Any]) -> list[float]:
 
 
 def fold_metrics(measures: Mapping[str, Any]) -> list[float]:
-    """Return the last validation metric of every fold."""
-    return [float(fold["epochs"][-1]["val_metric"]) for fold in measures["folds"]]
+    """Return the last validation metric of every fold; a missing one, which was not finite, is NaN."""
+    values = [fold["epochs"][-1]["val_metric"] for fold in measures["folds"]]
+    return [math.nan if value is None else float(value) for value in values]
 
 
 def spread(values: list[float]) -> float:

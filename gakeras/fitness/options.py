@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from gakeras.encoding import Genome
 from gakeras.encoding.learning import Optimizer, Schedule
+from gakeras.fitness.keras_objects import OptimizerChoice
 
 __all__ = ["Distillation", "DtypePolicy", "Optimizer", "Schedule", "TrainingOptions", "training_of"]
 
@@ -19,7 +20,7 @@ DtypePolicy = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class TrainingOptions:
-    """The training of one network; `learning_rate=None` is Keras' default for the optimizer.
+    """The training of one network; `learning_rate=None` is the optimizer's own, or Keras' default.
 
     The order of examples is drawn anew for every epoch. The last batch of an epoch is
     filled up with examples of weight zero, so that every step has one shape. With
@@ -37,7 +38,7 @@ class TrainingOptions:
 
     epochs: Annotated[int, Field(ge=1)] = 10
     batch_size: Annotated[int, Field(ge=1)] = 128
-    optimizer: Optimizer = "adam"
+    optimizer: OptimizerChoice = "adam"
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     schedule: Schedule = "constant"
     shift: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -17,7 +17,13 @@ TRACING_SECONDS = 5.0
 """The first epoch of a job also traces the model; so much more than any other it may take, in CPU-seconds."""
 
 
-def stop_rule(payload: Mapping[str, Any], fold: int, task: Task, targets: np.ndarray) -> IsHopeless:
+def stop_rule(
+    payload: Mapping[str, Any],
+    fold: int,
+    task: Task,
+    targets: np.ndarray,
+    weights: np.ndarray | None = None,
+) -> IsHopeless:
     """Return the rule by which an evaluation of this payload stops early.
 
     Args:
@@ -28,9 +34,10 @@ def stop_rule(payload: Mapping[str, Any], fold: int, task: Task, targets: np.nda
         fold: The fold that is trained.
         task: The kind of targets.
         targets: Those the network is trained on, as they are stored.
+        weights: How much each of them counts; None for all the same.
     """
     dead, limit = payload.get("dead", {}), payload.get("max_epoch_seconds")
-    ceiling = dead["share"] * chance_loss(task, targets) if dead and fold == 0 else math.inf
+    ceiling = dead["share"] * chance_loss(task, targets, weights) if dead and fold == 0 else math.inf
 
     def is_hopeless(epochs: Sequence[Mapping[str, Any]]) -> str | None:
         last = epochs[-1]
@@ -45,8 +52,8 @@ def stop_rule(payload: Mapping[str, Any], fold: int, task: Task, targets: np.nda
     return is_hopeless
 
 
-def chance_loss(task: Task, targets: np.ndarray) -> float:
-    """Return the loss of the best constant guess: the entropy of the classes, or the variance.
+def chance_loss(task: Task, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Return the loss of the best constant guess: the entropy of the classes, or the variance, as weighted.
 
     >>> round(chance_loss(Task("multiclass", 4), np.array([0, 1, 2, 3])), 3)  # log 4
     1.386
@@ -54,10 +61,13 @@ def chance_loss(task: Task, targets: np.ndarray) -> float:
     1.0
     """
     if not task.is_classification:
-        return float(np.mean(np.var(np.asarray(targets, dtype=float), axis=0)))
+        values = np.asarray(targets, dtype=float)
+        best = np.average(values, axis=0, weights=weights)
+        return float(np.mean(np.average((values - best) ** 2, axis=0, weights=weights)))
     if task.kind == "one_hot":
-        shares = np.mean(np.asarray(targets, dtype=float), axis=0)
+        shares = np.average(np.asarray(targets, dtype=float), axis=0, weights=weights)
     else:
-        shares = np.bincount(np.ravel(targets).astype(int)) / len(targets)
+        counts = np.bincount(np.ravel(targets).astype(int), weights)
+        shares = counts / counts.sum()
     shares = shares[shares > 0]
     return float(-np.sum(shares * np.log(shares)))

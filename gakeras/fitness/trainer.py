@@ -75,9 +75,20 @@ class Trainer:
                     variable.assign(drawn(variable.shape, dtype=variable.dtype))
 
     def train_epoch(
-        self, x: np.ndarray, y: np.ndarray, indices: np.ndarray, seed: int, rate_factor: float | None = None
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        indices: np.ndarray,
+        seed: int,
+        rate_factor: float | None = None,
+        weights: np.ndarray | None = None,
+        callbacks: keras.callbacks.CallbackList | None = None,
     ) -> float:
         """Train for one epoch on the examples at `indices`; return the mean loss meanwhile.
+
+        With `weights`, of all examples, shape (n,), it is the weighted mean: those at `indices` are
+        scaled to the mean 1, so that multiples of them are the same. `callbacks` are told of every
+        batch, and may end the epoch by `model.stop_training`.
 
         The learning rate is `rate_factor` times the one the model was compiled with; without
         one it stays as it is.
@@ -86,12 +97,22 @@ class Trainer:
         if rate_factor is not None:
             self.model.optimizer.learning_rate = self._learning_rate * rate_factor
         order = np.random.default_rng(seed).permutation(indices)
-        total = 0.0
+        total = count = 0.0
+        mean_weight = 1.0 if weights is None else np.mean(weights[indices], dtype=np.float64)
         examples = _examples(x, order, self.batch_size, new_augmentation(self.variation, x.shape[1:], seed))
-        for batch, is_real in _batches(order, self.batch_size, self.num_steps):
-            weights = is_real / is_real.mean()  # so that the loss is the mean over the real examples
-            total += self._step(next(examples), np.asarray(y[batch]), weights) * float(is_real.sum())
-        return total / len(indices)
+        for step, (batch, is_real) in enumerate(_batches(order, self.batch_size, self.num_steps)):
+            counts = is_real / is_real.mean()  # so that the loss is the mean over the real examples
+            if weights is not None:
+                counts = counts * (np.asarray(weights[batch]) / mean_weight)
+            if callbacks is not None:
+                callbacks.on_train_batch_begin(step)
+            loss = self._step(next(examples), np.asarray(y[batch]), counts)
+            total, count = total + loss * float(is_real.sum()), count + float(is_real.sum())
+            if callbacks is not None:
+                callbacks.on_train_batch_end(step, {"loss": loss})
+                if self.model.stop_training:
+                    break
+        return total / count
 
     def train_steps(
         self, x: np.ndarray, y: np.ndarray, batches: Iterable[tuple[np.ndarray, float]], seed: int
@@ -127,6 +148,8 @@ class Trainer:
                 variable.assign(arrays[str(index)])
 
     def _step(self, x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> float:
+        if y.ndim == 1 and self.model.output_shape[-1] == 1:
+            y = y[:, None]  # or a loss that only subtracts would compare all with all
         if not _TRAIN_ON_BATCH_RESETS:
             self.model.reset_metrics()
         logs = self.model.train_on_batch(x, y, sample_weight=weights, return_dict=True)

@@ -59,6 +59,13 @@ def create_growth(
     Raises:
         InputError: The data, the start network or the directory cannot be used.
     """
+    if arrays.sample_weight is not None:
+        raise InputError(
+            "In a growth all examples count the same.",
+            expected="data without sample weights",
+            received="a sample_weight",
+            way_out="Leave it out of the archive.",
+        )
     task = check_arrays(arrays, task="classification", num_folds=2)
     genome = settings.start.genome() if settings.start is not None and start is None else None
     if start is None and genome is None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from gakeras.data import Arrays, assign_validation, check_arrays
+from gakeras.data import Arrays, assign_validation, check_arrays, example_weights
 from gakeras.errors import InputError
 from gakeras.journal import has_begun
 from gakeras.lineage.settings import SynthesisSettings, synthesis_settings
@@ -45,6 +45,7 @@ def create_synthesis(
         InputError: The data or the directory cannot be used.
     """
     task = check_arrays(arrays, task="classification", num_folds=2)
+    arrays = replace(arrays, sample_weight=example_weights(arrays, task))
     run = SynthesisRun(root.absolute())
     seed = derive_seed(settings.seed, "validation")
     begin_run(

@@ -28,6 +28,7 @@ def synthesize(
     *,
     x_test: Any = None,
     y_test: Any = None,
+    sample_weight: Any = None,
     generations: int = 12,
     keep: float | Sequence[float] | None = 0.67,
     parents: int = 1,
@@ -73,6 +74,7 @@ def synthesize(
             A stratified part of them, recorded in the run, is never trained on: by it fitness
             and the end are decided. An ancestor that was trained on it looks better than it is.
         x_test, y_test: Test data for the report alone; nothing is decided by them.
+        sample_weight: How much each example counts in the loss of training; a search has its own.
         generations: How many at the most.
         keep: The share of its parents' synapses that an offspring is expected to keep, before
             dead ones are removed; or one for each generation. None: as `drawing` says.
@@ -158,7 +160,8 @@ def synthesize(
         raise InputError(
             "Examples and targets come together.", expected="both of x and y", received=f"{missing}=None"
         )
-    arrays = as_arrays(x, y, x_test, y_test) if x is not None or own is None else own
+    is_own = x is None and own is not None
+    arrays = own if is_own and own else as_arrays(x, y, x_test, y_test, sample_weight)
     session = Session(time_limit, checked.workers.grace_seconds)
     return run_synthesis(
         checked, arrays, ancestor, run_dir=run_dir, executor=executor, session=session, progress=progress
@@ -203,7 +206,9 @@ def find_ancestor(model: Any) -> tuple[Ancestor, Arrays | None]:
     if isinstance(model, SearchResult):
         data = open_data(model.run.data)
         winner = model
-        return (lambda target: _saved(winner, target)), Arrays(data.x, data.y, data.x_test, data.y_test)
+        return (lambda target: _saved(winner, target)), Arrays(
+            data.x, data.y, data.x_test, data.y_test, data.sample_weight
+        )
     if not hasattr(model, "get_config") or not hasattr(model, "save"):
         raise InputError(
             "The ancestor is a Keras model, the path of one, or a search.",

@@ -84,9 +84,11 @@ def failures(history: History) -> Table:
 
 def metric_name(history: History) -> str:
     """Return what the metric of a run is."""
-    return "accuracy" if history.is_classification else "mean absolute error"
+    named = history.settings.metric
+    return named or ("accuracy" if history.is_classification else "mean absolute error")
 
 
 def score(metric: float, history: History) -> str:
-    """Return a metric as it is read: accuracy in per cent, an error as it is."""
-    return f"{metric:.2%}" if history.is_classification else f"{metric:.4g}"
+    """Return a metric as it is read: accuracy in per cent, any other as it is."""
+    is_share = metric_name(history) == "accuracy"
+    return f"{metric:.2%}" if is_share else f"{metric:.4g}"

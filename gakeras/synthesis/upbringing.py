@@ -75,7 +75,9 @@ class Nursery:
         losses: list[float] = []
         for epoch in range(options.epochs):
             epoch_seed, rate_factor = derive_seed(seed, "epoch", epoch), options.rate_factor(epoch)
-            loss = trainer.train_epoch(self.data.x, targets, self.train, epoch_seed, rate_factor)
+            loss = trainer.train_epoch(
+                self.data.x, targets, self.train, epoch_seed, rate_factor, self.data.sample_weight
+            )
             if not math.isfinite(loss):
                 raise JobFailed(f"diverged: the loss is not finite in epoch {epoch}", {"losses": losses})
             losses.append(loss)
