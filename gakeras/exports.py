@@ -9,7 +9,7 @@ from typing import Any
 
 from gakeras.config import WorkerSettings
 from gakeras.dispatch import Dispatcher
-from gakeras.errors import RunError
+from gakeras.errors import InputError, RunError
 from gakeras.executors import ExecutorChoice, choose_executor
 from gakeras.exporting.card import Section, card_path, file_section, model_card
 from gakeras.exporting.conversion import check_place
@@ -31,6 +31,16 @@ def check_export_path(path: str | Path, format: str | None) -> tuple[Path, Forma
     check_installed(chosen)
     check_place(Path(path))
     return Path(path), chosen
+
+
+def check_keras_path(path: Path) -> Path:
+    """Return a path that a model can be saved to, its folder made. Raises `InputError` for any other."""
+    if path.suffix != ".keras":
+        raise InputError(
+            "Keras saves to `.keras` files.", expected="a path ending in .keras", received=str(path)
+        )
+    check_place(path)
+    return path
 
 
 def export_from_run(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import shutil
 import statistics
 from collections.abc import Sequence
@@ -17,11 +16,11 @@ from gakeras.data.streams import is_stream
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
 from gakeras.errors import InputError, RunError
-from gakeras.evolution import Individual, pareto_front, rank_finalists
+from gakeras.evolution import Individual, pareto_front
 from gakeras.executors import ExecutorChoice, choose_executor
-from gakeras.exports import check_export_path, export_from_run
+from gakeras.exports import check_export_path, check_keras_path, export_from_run
 from gakeras.finals import FinalTraining, TrainingSummary, find_done, summarise, train_all
-from gakeras.fitness.objectives import Objective, fold_losses, fold_metrics, measure, spread
+from gakeras.fitness.objectives import Objective, fold_losses, fold_metrics, spread
 from gakeras.fitness.options import TrainingOptions
 from gakeras.journal import JournalWriter, read_journal
 from gakeras.progress import Progress
@@ -29,6 +28,8 @@ from gakeras.replay import Replay, leaders, replay
 from gakeras.run import RunDirectory
 from gakeras.session import Session
 from gakeras.supervision import child_options
+from gakeras.tables import html_of_run
+from gakeras.tradeoffs import best_within, comparable
 
 
 class SearchResult:
@@ -110,7 +111,7 @@ class SearchResult:
 
         Where only finalists got all folds, it is theirs.
         """
-        return pareto_front(self._comparable())
+        return pareto_front(comparable(self._past))
 
     def select(
         self,
@@ -138,28 +139,7 @@ class SearchResult:
             "size": max_size,
         }
         given = {name: limit for name, limit in limits.items() if limit is not None}
-        everyone = self._comparable()
-        fitting = [
-            individual
-            for individual in everyone
-            if all(measure(individual.measures, name) <= limit for name, limit in given.items())
-        ]
-        if not fitting:
-            least = {
-                name: min((measure(each.measures, name) for each in everyone), default=None) for name in given
-            }
-            raise InputError(
-                "The network that is selected is one that was evaluated.",
-                expected=", ".join(f"max_{name} of at least {value}" for name, value in least.items()),
-                received=", ".join(f"max_{name}={limit}" for name, limit in given.items()),
-                way_out="Allow more, or search with the measure among the objectives.",
-            )
-        return min(fitting, key=lambda individual: individual.loss)
-
-    def _comparable(self) -> list[Individual]:
-        """Return the individuals whose losses are of the same folds: the finalists, or else all."""
-        finalists = rank_finalists(self._past.evaluated, self._past.state.finals)
-        return finalists or self._past.evaluated
+        return best_within(comparable(self._past), given)
 
     def train_best(
         self,
@@ -342,16 +322,7 @@ class SearchResult:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells) + "</tr>"
-            for cells in self.rows(5)
-        )
-        head = "".join(f"<th>{name}</th>" for name in self.COLUMNS)
-        return (
-            f"<p><b>Search</b> in <code>{html.escape(str(self.run.root))}</code><br>"
-            f"{html.escape(self._headline())}</p>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        )
+        return html_of_run("Search", self.run.root, self._headline(), self.COLUMNS, self.rows(5))
 
     def _headline(self) -> str:
         statuses = ", ".join(f"{count} {status}" for status, count in sorted(self._past.statuses.items()))
@@ -371,23 +342,6 @@ class SearchResult:
             )
             for individual in (self.leaderboard(n) if self._past.evaluated else [])
         ]
-
-
-def check_keras_path(path: Path) -> Path:
-    """Return a path that a model can be saved to, its folder made. Raises `InputError` for any other."""
-    if path.suffix != ".keras":
-        raise InputError(
-            "Keras saves to `.keras` files.", expected="a path ending in .keras", received=str(path)
-        )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            "A model is saved in a directory that can be written to.",
-            expected=f"that {path.parent} is one, or can be made",
-            received=f"{path}: {error.strerror}",
-        ) from None
-    return path
 
 
 def _check_pair(x_name: str, x: Any, y_name: str, y: Any) -> None:

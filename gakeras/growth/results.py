@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gakeras.errors import RunError
 from gakeras.executors import ExecutorChoice
+from gakeras.exports import check_keras_path
 from gakeras.growth.ensembles import Ensemble, choose_ensemble, joined, load
 from gakeras.growth.history import GrownNetwork, describe, grown_networks
 from gakeras.growth.population import Member, ranked, survivors
@@ -16,7 +16,7 @@ from gakeras.growth.records import Replay, replay
 from gakeras.growth.runs import GrowthRun
 from gakeras.growth.settings import EnsembleSettings, GrowthSettings
 from gakeras.journal import read_journal
-from gakeras.results import check_keras_path
+from gakeras.tables import aligned, html_of_run
 
 if TYPE_CHECKING:
     import keras
@@ -163,19 +163,11 @@ class Growth:
         if self.history:
             lines.append(f"  best: network {self.best.number}, {_summary(self.best)}")
             lines.append(f"  ensemble: {self.ensemble}")
-            lines += [f"    {line}" for line in _table([self.COLUMNS, *self.rows()])]
+            lines += [f"    {line}" for line in aligned([self.COLUMNS, *self.rows()])]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{name}</th>" for name in self.COLUMNS)
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows()
-        )
-        return (
-            f"<p><b>Growth</b> in <code>{html.escape(str(self.run.root))}</code><br>"
-            f"{html.escape(self._headline())}</p>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        )
+        return html_of_run("Growth", self.run.root, self._headline(), self.COLUMNS, self.rows())
 
     def _headline(self) -> str:
         population = self._past.population
@@ -211,8 +203,3 @@ def _summary(network: GrownNetwork) -> str:
         + (f", test {100 * test:.2f} %" if test is not None else "")
         + f", {network.parameters:,} parameters, {network.flops / 1e6:.2f} MFLOPs"
     )
-
-
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
