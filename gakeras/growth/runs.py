@@ -66,6 +66,7 @@ def create_growth(
         )
     if genome is not None:
         _check_fit(genome, arrays.x.shape[1:], task.outputs)
+    _check_images(settings, arrays.x.shape[1:])
     run = GrowthRun(root.absolute())
     seed = derive_seed(settings.seed, "validation")
 
@@ -99,6 +100,19 @@ def holds_growth(root: str | Path, settings: GrowthSettings) -> bool:
     """
     may_differ = {"workers", "iterations", "ensemble", "backend", "start", "data"}
     return goes_on(Path(root), lambda run_dir: open_growth(run_dir).plan, settings, may_differ)
+
+
+def _check_images(settings: GrowthSettings, input_shape: tuple[int, ...]) -> None:
+    """Refuse to vary what are no images, before any work."""
+    training = settings.training
+    if (training.shift or training.crop or training.flip) and len(input_shape) not in (2, 3):
+        raise InputError(
+            "Only images can be varied.",
+            expected="examples of shape (height, width) or (height, width, channels)",
+            received=f"examples of shape {input_shape}, shift={training.shift}, crop={training.crop}, "
+            f"flip={training.flip}",
+            way_out="Leave shift and crop at 0, and flip at false.",
+        )
 
 
 def _check_fit(genome: Genome, input_shape: tuple[int, ...], outputs: int) -> None:

@@ -106,7 +106,8 @@ def grow(
         seed: The same seed and the serial executor give the same population.
         run_dir: A new directory for the run; by default one in `runs/`.
         progress: Whether to show how far it is.
-        **settings: Any other setting of a config file (`GrowthSettings`).
+        **settings: Any other setting of a config file (`GrowthSettings`), for example
+            `training={"shift": 0.1, "flip": True}`, which varies images anew in every step.
 
     Returns:
         A `Growth`: `history`, `best`, `ensemble`, `save(directory)`.
