@@ -83,6 +83,20 @@ class History:
         """The evaluations that gave a finite loss."""
         return [evaluation for evaluation in self.evaluations if evaluation.individual is not None]
 
+    @property
+    def stopped(self) -> list[Evaluation]:
+        """The evaluations that were given up early, for they could not matter any more: no failures."""
+        return [evaluation for evaluation in self.evaluations if evaluation.result.status == "stopped"]
+
+    @property
+    def failed(self) -> list[Evaluation]:
+        """The evaluations that came to nothing."""
+        return [
+            evaluation
+            for evaluation in self.evaluations
+            if evaluation.individual is None and evaluation.result.status != "stopped"
+        ]
+
     @cached_property
     def individuals(self) -> dict[int, Individual]:
         """The individuals that were evaluated with success, by their ids."""
