@@ -51,9 +51,9 @@ MAY_IMPORT = {
     "fitness": {"data", "encoding", "errors", "graph", "jobs", "morphism", "seeding"},
     "graph": {"errors"},
     "growth": {
-        "config", "continuing", "data", "dispatch", "encoding", "errors", "executors", "exports", "fitness",
-        "graph", "jobs", "journal", "models", "morphism", "records", "run", "seeding", "session",
-        "supervision", "tables", "validation",
+        "config", "continuing", "data", "dispatch", "encoding", "errors", "executors", "exporting",
+        "exports", "fitness", "graph", "jobs", "journal", "models", "morphism", "records", "run", "seeding",
+        "session", "supervision", "tables", "validation",
     },
     "history": {"config", "encoding", "errors", "evolution", "jobs", "journal", "replay"},
     "jobs": set(),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from gakeras.errors import RunError
 from gakeras.executors import ExecutorChoice
-from gakeras.exports import check_keras_path
+from gakeras.exports import check_export_path, check_keras_path, export_from_run
+from gakeras.growth.cards import ensemble_sections
 from gakeras.growth.ensembles import Ensemble, choose_ensemble, joined, load
 from gakeras.growth.history import GrownNetwork, describe, grown_networks
 from gakeras.growth.population import Member, ranked, survivors
@@ -143,6 +144,27 @@ class Growth:
         """Save the ensemble alone, as one `.keras` file that loads with Keras alone."""
         target = check_keras_path(Path(path))
         return Path(shutil.copyfile(self._joined(self.ensemble), target))
+
+    def export(self, path: str | Path, *, format: str | None = None) -> Path:
+        """Write the ensemble, as one model, for another runtime, and a model card beside it.
+
+        Args:
+            path: `.keras`, `.tflite` or `.onnx`, or the path of a new folder for a SavedModel.
+            format: One of `gakeras.exporting.Format`; by default what the suffix says.
+
+        See `gakeras.SearchResult.export` for what is compared and what is raised.
+        """
+        target, chosen = check_export_path(path, format)
+        ensemble = self.ensemble
+        return export_from_run(
+            self._joined(ensemble),
+            target,
+            chosen,
+            ensemble_sections(self.run, ensemble, self.best),
+            run=self.run,
+            workers=self.settings.workers,
+            executor=self._executor,
+        )
 
     def rows(self) -> list[tuple[str, ...]]:
         """Return the history as rows of the `COLUMNS`, formatted; accuracies are in %."""
