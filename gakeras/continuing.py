@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol
 
 from gakeras.config import WorkerSettings
 from gakeras.dispatch import Dispatcher
-from gakeras.errors import InputError, RunError
+from gakeras.errors import RunError
 from gakeras.executors import ExecutorChoice, choose_executor
 from gakeras.jobs import JobResult
 from gakeras.journal import Journal, JournalWriter, Record, read_journal
@@ -18,6 +18,9 @@ from gakeras.rounds import Crew, Outcome, OutcomeIn, State, Task, rounds
 from gakeras.run import RunDirectory
 from gakeras.session import Session
 from gakeras.supervision import child_options
+
+_FAREWELL_SECONDS = 5.0
+"""How much longer than the session a job may take: the loop gives it up first, and it is done on resume."""
 
 
 class Plan(Protocol):
@@ -155,16 +158,25 @@ def continue_rounds(
     return Ending(reason, was_interrupted, is_unfinished)
 
 
+def longest_job(cap: float | None, seconds_left: float | None) -> float | None:
+    """Return after how many seconds a job is stopped: the user's cap, or the time left and a little more.
+
+    >>> longest_job(60.0, 20.0), longest_job(None, None)
+    (25.0, None)
+    """
+    left = None if seconds_left is None else seconds_left + _FAREWELL_SECONDS
+    return min((limit for limit in (cap, left) if limit is not None), default=None)
+
+
 def check_beginning(
     failures: Mapping[int, JobResult], first_round: Sequence[int], complaints: tuple[str, str]
 ) -> None:
     """Raise for a first task, number 0, that was refused or failed, and for a first round that failed."""
     of_first, of_round = complaints
     if 0 in failures:
-        refused = failures[0].measures.get("refused")
-        if refused:
-            parts = {name: refused[name] for name in ("expected", "received", "way_out")}
-            raise InputError(refused["rule"], **parts)
+        refused = failures[0].refused
+        if refused is not None:
+            raise refused
         raise RunError(f"{of_first} {failures[0].status}: {failures[0].reason}")
     if first_round and all(number in failures for number in first_round):
         failure = failures[first_round[0]]

@@ -15,7 +15,7 @@ from gakeras.evolution import Finished, Individual, Measured, Proposal
 from gakeras.evolution.finalists import FinalResults
 from gakeras.evolution.state import Stage
 from gakeras.jobs import JobResult
-from gakeras.journal import Record, check_kind, find_journal, read_journal
+from gakeras.journal import Record, read_run_of
 from gakeras.replay import assessment, event_of, leaders
 
 
@@ -174,9 +174,7 @@ def read_history(path: str | Path) -> History:
         JournalError: There is no journal, it is damaged, or its records contradict each other.
         InputError: It is not the journal of a search, or its settings are of another version.
     """
-    file = find_journal(path)
-    journal = read_journal(file)
-    check_kind(journal, "search", file)
+    file, journal = read_run_of("search", path)
     settings = settings_from(journal.header["settings"], origin=str(file))
     proposals: dict[int, Proposal] = {}
     evaluations: list[Evaluation] = []

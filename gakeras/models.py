@@ -1,13 +1,16 @@
-"""A model that a run is given: checked before any work starts, and copied into the run's directory."""
+"""Models as files: one that a run is given is checked and copied to it, one that it saved is loaded."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gakeras.errors import InputError
+
+if TYPE_CHECKING:
+    import keras
 
 GivenModel = Path | Callable[[Path], None] | None
 """A `.keras` file to be copied, a function that writes one, or None where settings name one to build."""
@@ -37,6 +40,13 @@ def check_model(model: Any, rule: str, expected: str) -> Callable[[Path], None]:
     trace_channels(read_graph(model))
     save: Callable[[Path], None] = model.save
     return save
+
+
+def load_saved(path: Path) -> keras.Model:
+    """Return the model of a `.keras` file that a run has written, in this process."""
+    import keras
+
+    return keras.saving.load_model(path)
 
 
 def put_model(model: GivenModel, target: Path) -> None:

@@ -10,13 +10,14 @@ from gakeras.errors import RunError
 from gakeras.executors import ExecutorChoice
 from gakeras.exports import check_export_path, check_keras_path, export_from_run
 from gakeras.growth.cards import ensemble_sections
-from gakeras.growth.ensembles import Ensemble, choose_ensemble, joined, load
+from gakeras.growth.ensembles import Ensemble, choose_ensemble, joined
 from gakeras.growth.history import GrownNetwork, describe, grown_networks
 from gakeras.growth.population import Member, ranked, survivors
 from gakeras.growth.records import Replay, replay
 from gakeras.growth.runs import GrowthRun
 from gakeras.growth.settings import EnsembleSettings, GrowthSettings
 from gakeras.journal import read_journal
+from gakeras.models import load_saved
 from gakeras.tables import aligned, html_of_run
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class Growth:
 
     def model(self, number: int | None = None) -> keras.Model:
         """Return a network as it was after a training, by default the best one, in this process."""
-        return load(self.run.network(self.best.number if number is None else number))
+        return load_saved(self.run.network(self.best.number if number is None else number))
 
     def save(self, directory: str | Path) -> dict[str, Path]:
         """Write plain `.keras` files that load with Keras alone; return their paths by name.

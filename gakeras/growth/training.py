@@ -25,7 +25,7 @@ from gakeras.fitness.trainer import Step, Trainer
 from gakeras.graph import model_cost, read_graph
 from gakeras.growth.mutating import Transform, mutate
 from gakeras.growth.settings import Mutations, StepTraining
-from gakeras.jobs import JobFailed
+from gakeras.jobs import JobFailed, refusal
 from gakeras.morphism.optimizers import carry_optimizer
 from gakeras.seeding import derive_seed, isolated
 
@@ -80,8 +80,7 @@ def train_member(payload: Mapping[str, Any]) -> dict[str, Any]:
             keras.utils.set_random_seed(payload["seed"])
             return _train_member(payload)
     except InputError as error:
-        parts = ("rule", "expected", "received", "way_out")
-        raise JobFailed(str(error), {"refused": {name: getattr(error, name) for name in parts}}) from error
+        raise refusal(error) from error
     finally:
         forget_models()
 

@@ -18,12 +18,13 @@ from gakeras.exports import (
     versions_section,
 )
 from gakeras.journal import read_journal
-from gakeras.lineage.exports import exported, load
+from gakeras.lineage.exports import exported
 from gakeras.lineage.family import Member
 from gakeras.lineage.history import Descendant, descendant, descendants
 from gakeras.lineage.records import Replay, replay
 from gakeras.lineage.runs import SynthesisRun
 from gakeras.lineage.settings import SynthesisSettings
+from gakeras.models import load_saved
 from gakeras.tables import aligned, html_of_run
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Lineage:
             number: Which network; by default `best(max_drop)`.
             max_drop: As for `best`.
         """
-        return load(self._export(number, max_drop))
+        return load_saved(self._export(number, max_drop))
 
     def save(self, path: str | Path, number: int | None = None, *, max_drop: float | None = None) -> Path:
         """Save what `compact` with these arguments returns as a `.keras` file that loads with Keras alone."""

@@ -18,7 +18,7 @@ from gakeras.fitness.network import compiled_model, set_statistics
 from gakeras.fitness.new_weights import with_new_weights
 from gakeras.fitness.options import TrainingOptions
 from gakeras.graph.rebuilding import read_weights, write_weights
-from gakeras.jobs import JobFailed
+from gakeras.jobs import refusal
 from gakeras.seeding import derive_seed, isolated
 from gakeras.synthesis import ancestors
 from gakeras.synthesis.compaction import Shrunk
@@ -56,8 +56,7 @@ def measure_ancestor(payload: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return _measure_ancestor(payload)
     except InputError as error:
-        parts = ("rule", "expected", "received", "way_out")
-        raise JobFailed(str(error), {"refused": {name: getattr(error, name) for name in parts}}) from error
+        raise refusal(error) from error
     finally:
         forget_models()
 
