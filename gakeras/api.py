@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gakeras.config import Settings, settings_from
+from gakeras.continuing import Plan
 from gakeras.data import Arrays, as_arrays
 from gakeras.encoding import SearchSpace, genome_cost
 from gakeras.errors import InputError
 from gakeras.executors import ExecutorChoice, choose_executor
 from gakeras.growth import Growth, continue_growth, grow, growth_settings, open_growth
-from gakeras.growth.runs import GrowthRun
 from gakeras.journal import has_begun
 from gakeras.lineage import Lineage, continue_synthesis, open_synthesis, synthesis_settings, synthesize
-from gakeras.lineage.runs import SynthesisRun
 from gakeras.rehearsal import rehearse
 from gakeras.results import SearchResult
 from gakeras.run import (
@@ -33,6 +32,9 @@ from gakeras.session import Session
 from gakeras.tensorboard import import_tensorflow
 
 __all__ = ["Growth", "Lineage", "grow", "holds_run", "resume", "run_search", "search", "synthesize"]
+
+
+PlanKind = TypeVar("PlanKind", bound=Plan)
 
 
 def search(
@@ -232,7 +234,7 @@ def resume(
         JournalError: The journal is damaged.
     """
     run = open_run(Path(run_dir))
-    budgets = {
+    budgets: dict[str, float | None] = {
         "max_evaluations": max_evaluations,
         "max_seconds": max_seconds,
         "max_cpu_seconds": max_cpu_seconds,
@@ -242,75 +244,37 @@ def resume(
     for name, value in budgets.items():
         if value is not None and _BUDGETS[name] != run.kind:
             raise _other_budget(name, run.kind)
-    if run.kind == "synthesis":
-        return _resume_synthesis(
-            open_synthesis(run.root),
-            generations=generations,
-            executor=executor,
-            workers=workers,
-            session=session or Session(time_limit),
-            progress=progress,
-        )
-    if run.kind == "growth":
-        return _resume_growth(
-            open_growth(run.root),
-            iterations=iterations,
-            executor=executor,
-            workers=workers,
-            session=session or Session(time_limit),
-            progress=progress,
-        )
-    settings = run.settings
-    budget = {
-        "max_evaluations": max_evaluations,
-        "max_seconds": max_seconds,
-        "max_cpu_seconds": max_cpu_seconds,
-    }
-    if any(value is not None for value in budget.values()):
-        settings = _changed(settings, **budget)
-    if workers is not None:
-        settings = _changed(settings, workers=asdict(settings.workers) | {"workers": workers})
-    session = session or Session(time_limit, settings.workers.grace_seconds)
-    choice = executor if executor is not None else settings.workers.executor
-    return continue_search(run, settings, choice, session, progress=progress)
+    own = {name: budgets[name] for name, kind in _BUDGETS.items() if kind == run.kind}
+    is_given = any(value is not None for value in own.values())  # one in the place of all there were
+    options = own if is_given else {}, executor, workers, session, time_limit
+    match run.kind:
+        case "synthesis":
+            synthesis = open_synthesis(run.root)
+            return continue_synthesis(
+                synthesis, *_under(synthesis.plan, synthesis_settings, *options), progress=progress
+            )
+        case "growth":
+            growth = open_growth(run.root)
+            return continue_growth(growth, *_under(growth.plan, growth_settings, *options), progress=progress)
+    return continue_search(run, *_under(run.settings, settings_from, *options), progress=progress)
 
 
-def _resume_synthesis(
-    run: SynthesisRun,
-    *,
-    generations: int | None,
+def _under(
+    plan: PlanKind,
+    read: Callable[..., PlanKind],
+    budgets: Mapping[str, float | None],
     executor: ExecutorChoice | None,
     workers: int | None,
-    session: Session,
-    progress: bool,
-) -> Lineage:
-    plain = run.plan.to_json()
-    if generations is not None:
-        plain["generations"] = generations
+    session: Session | None,
+    time_limit: float | None,
+) -> tuple[PlanKind, ExecutorChoice, Session]:
+    """Return the settings that a run is gone on with, who works, and for how long."""
+    plain = plan.to_json() | dict(budgets)
     if workers is not None:
         plain["workers"] |= {"workers": workers}
-    settings = synthesis_settings(plain, origin="the arguments")
+    settings = read(plain, origin="the arguments")
     choice = executor if executor is not None else settings.workers.executor
-    return continue_synthesis(run, settings, choice, session, progress=progress)
-
-
-def _resume_growth(
-    run: GrowthRun,
-    *,
-    iterations: int | None,
-    executor: ExecutorChoice | None,
-    workers: int | None,
-    session: Session,
-    progress: bool,
-) -> Growth:
-    plain = run.plan.to_json()
-    if iterations is not None:
-        plain["iterations"] = iterations
-    if workers is not None:
-        plain["workers"] |= {"workers": workers}
-    settings = growth_settings(plain, origin="the arguments")
-    choice = executor if executor is not None else settings.workers.executor
-    return continue_growth(run, settings, choice, session, progress=progress)
+    return settings, choice, session or Session(time_limit, settings.workers.grace_seconds)
 
 
 _BUDGETS = {

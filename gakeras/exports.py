@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from gakeras.config import WorkerSettings
-from gakeras.dispatch import Dispatcher
-from gakeras.errors import RunError
-from gakeras.executors import ExecutorChoice, choose_executor
+from gakeras.errands import do_job
+from gakeras.errors import InputError
+from gakeras.executors import ExecutorChoice
 from gakeras.exporting.card import Section, card_path, file_section, model_card
 from gakeras.exporting.conversion import check_place
 from gakeras.exporting.formats import Format, check_installed, choose_format
 from gakeras.jobs import Job
 from gakeras.run import RunDirectory
-from gakeras.supervision import child_options
 
 _CONVERTING_BACKEND = "tensorflow"  # what another backend has trained it reads as well
 
@@ -31,6 +30,16 @@ def check_export_path(path: str | Path, format: str | None) -> tuple[Path, Forma
     check_installed(chosen)
     check_place(Path(path))
     return Path(path), chosen
+
+
+def check_keras_path(path: Path) -> Path:
+    """Return a path that a model can be saved to, its folder made. Raises `InputError` for any other."""
+    if path.suffix != ".keras":
+        raise InputError(
+            "Keras saves to `.keras` files.", expected="a path ending in .keras", received=str(path)
+        )
+    check_place(path)
+    return path
 
 
 def export_from_run(
@@ -93,9 +102,6 @@ def _converted(
         "save_to": str(target.absolute()),
         "data_dir": str(run.data),
     }
-    factory = choose_executor(executor, workers.workers, workers.workers_per_device)
-    with Dispatcher(factory, child_options(run, workers, _CONVERTING_BACKEND)) as dispatcher:
-        (result,) = dispatcher.run([Job(f"convert/{target.name}", "convert", payload)])
-    if result.status != "ok":
-        raise RunError(f"The model could not be written as {format}. {result.status}: {result.reason}")
-    return result.measures
+    job = Job(f"convert/{target.name}", "convert", payload)
+    complaint = f"The model could not be written as {format}."
+    return do_job(job, run, workers, _CONVERTING_BACKEND, executor, complaint=complaint).measures

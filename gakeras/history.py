@@ -15,7 +15,7 @@ from gakeras.evolution import Finished, Individual, Measured, Proposal
 from gakeras.evolution.finalists import FinalResults
 from gakeras.evolution.state import Stage
 from gakeras.jobs import JobResult
-from gakeras.journal import Record, check_kind, find_journal, read_journal
+from gakeras.journal import Record, read_run_of
 from gakeras.replay import assessment, event_of, leaders
 
 
@@ -82,6 +82,20 @@ class History:
     def succeeded(self) -> list[Evaluation]:
         """The evaluations that gave a finite loss."""
         return [evaluation for evaluation in self.evaluations if evaluation.individual is not None]
+
+    @property
+    def stopped(self) -> list[Evaluation]:
+        """The evaluations that were given up early, for they could not matter any more: no failures."""
+        return [evaluation for evaluation in self.evaluations if evaluation.result.status == "stopped"]
+
+    @property
+    def failed(self) -> list[Evaluation]:
+        """The evaluations that came to nothing."""
+        return [
+            evaluation
+            for evaluation in self.evaluations
+            if evaluation.individual is None and evaluation.result.status != "stopped"
+        ]
 
     @cached_property
     def individuals(self) -> dict[int, Individual]:
@@ -160,9 +174,7 @@ def read_history(path: str | Path) -> History:
         JournalError: There is no journal, it is damaged, or its records contradict each other.
         InputError: It is not the journal of a search, or its settings are of another version.
     """
-    file = find_journal(path)
-    journal = read_journal(file)
-    check_kind(journal, "search", file)
+    file, journal = read_run_of("search", path)
     settings = settings_from(journal.header["settings"], origin=str(file))
     proposals: dict[int, Proposal] = {}
     evaluations: list[Evaluation] = []

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from gakeras.errors import InputError
+
 Status = Literal[
     "ok", "stopped", "error", "died", "timeout", "oversized", "duplicate", "abandoned", "declined"
 ]  # fmt: skip
@@ -25,6 +27,14 @@ class JobFailed(Exception):
     def __init__(self, reason: str, measures: Mapping[str, Any] | None = None) -> None:
         super().__init__(reason)
         self.measures = dict(measures or {})
+
+
+_PARTS = ("rule", "expected", "received", "way_out")
+
+
+def refusal(error: InputError) -> JobFailed:
+    """Return the failure of a job that refuses what it was given, with the parts of the error."""
+    return JobFailed(str(error), {"refused": {name: getattr(error, name) for name in _PARTS}})
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,12 @@ class JobResult:
     start: float = 0.0
     end: float = 0.0
     cpu_seconds: float = 0.0
+
+    @property
+    def refused(self) -> InputError | None:
+        """The error of a job that refused what it was given (`refusal`); None for any other end."""
+        parts = self.measures.get("refused")
+        return InputError(**{name: parts[name] for name in _PARTS}) if parts else None
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain JSON values, in the order of the fields."""

@@ -74,6 +74,19 @@ def check_kind(journal: Journal, kind: str, file: Path) -> None:
         )
 
 
+def read_run_of(kind: str, path: str | Path) -> tuple[Path, Journal]:
+    """Return the journal of a run of a kind, and its file; `path` is that, or the run's directory.
+
+    Raises:
+        JournalError: There is no journal, or it is damaged.
+        InputError: It is that of another kind.
+    """
+    file = find_journal(path)
+    journal = read_journal(file)
+    check_kind(journal, kind, file)
+    return file, journal
+
+
 def has_begun(path: Path) -> bool:
     """Tell whether there is a journal with a header; one torn before its first line ended says nothing."""
     if not path.exists():

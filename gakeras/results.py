@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import json
 import shutil
 import statistics
@@ -21,11 +20,11 @@ from gakeras.data.streams import is_stream
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
 from gakeras.errors import InputError, RunError
-from gakeras.evolution import Individual, pareto_front, rank_finalists
+from gakeras.evolution import Individual, pareto_front
 from gakeras.executors import ExecutorChoice, choose_executor
-from gakeras.exports import check_export_path, export_from_run
+from gakeras.exports import check_export_path, check_keras_path, export_from_run
 from gakeras.finals import FinalTraining, TrainingSummary, find_done, summarise, train_all
-from gakeras.fitness.objectives import Objective, fold_losses, fold_metrics, measure, spread
+from gakeras.fitness.objectives import Objective, fold_losses, fold_metrics, spread
 from gakeras.fitness.options import TrainingOptions
 from gakeras.journal import JournalWriter, read_journal
 from gakeras.progress import Progress
@@ -33,6 +32,8 @@ from gakeras.replay import Replay, leaders, replay
 from gakeras.run import RunDirectory
 from gakeras.session import Session
 from gakeras.supervision import child_options
+from gakeras.tables import html_of_run
+from gakeras.tradeoffs import best_within, comparable
 
 
 class SearchResult:
@@ -114,7 +115,7 @@ class SearchResult:
 
         Where only finalists got all folds, it is theirs.
         """
-        return pareto_front(self._comparable())
+        return pareto_front(comparable(self._past))
 
     def select(
         self,
@@ -142,28 +143,7 @@ class SearchResult:
             "size": max_size,
         }
         given = {name: limit for name, limit in limits.items() if limit is not None}
-        everyone = self._comparable()
-        fitting = [
-            individual
-            for individual in everyone
-            if all(measure(individual.measures, name) <= limit for name, limit in given.items())
-        ]
-        if not fitting:
-            least = {
-                name: min((measure(each.measures, name) for each in everyone), default=None) for name in given
-            }
-            raise InputError(
-                "The network that is selected is one that was evaluated.",
-                expected=", ".join(f"max_{name} of at least {value}" for name, value in least.items()),
-                received=", ".join(f"max_{name}={limit}" for name, limit in given.items()),
-                way_out="Allow more, or search with the measure among the objectives.",
-            )
-        return min(fitting, key=lambda individual: individual.fitness.values[0])
-
-    def _comparable(self) -> list[Individual]:
-        """Return the individuals whose losses are of the same folds: the finalists, or else all."""
-        finalists = rank_finalists(self._past.evaluated, self._past.state.finals)
-        return finalists or self._past.evaluated
+        return best_within(comparable(self._past), given)
 
     def train_best(
         self,
@@ -398,16 +378,7 @@ class SearchResult:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells) + "</tr>"
-            for cells in self.rows(5)
-        )
-        head = "".join(f"<th>{name}</th>" for name in self.COLUMNS)
-        return (
-            f"<p><b>Search</b> in <code>{html.escape(str(self.run.root))}</code><br>"
-            f"{html.escape(self._headline())}</p>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        )
+        return html_of_run("Search", self.run.root, self._headline(), self.COLUMNS, self.rows(5))
 
     def _headline(self) -> str:
         statuses = ", ".join(f"{count} {status}" for status, count in sorted(self._past.statuses.items()))
@@ -458,23 +429,6 @@ def _word(value: Any) -> str:
         return str(value)
     digest = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:8]
     return f"{value['class_name']}-{digest}"
-
-
-def check_keras_path(path: Path) -> Path:
-    """Return a path that a model can be saved to, its folder made. Raises `InputError` for any other."""
-    if path.suffix != ".keras":
-        raise InputError(
-            "Keras saves to `.keras` files.", expected="a path ending in .keras", received=str(path)
-        )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            "A model is saved in a directory that can be written to.",
-            expected=f"that {path.parent} is one, or can be made",
-            received=f"{path}: {error.strerror}",
-        ) from None
-    return path
 
 
 def _check_pair(x_name: str, x: Any, y_name: str, y: Any) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -108,13 +108,7 @@ class RunDirectory:
     @cached_property
     def settings(self) -> Settings:
         """The settings a search was started with."""
-        if self.kind != "search":
-            raise InputError(
-                "This is for the run of a search.",
-                expected="a run_dir that `gakeras search` has made",
-                received=f"{self.root}, a run of the kind {self.kind!r}",
-                way_out="`gakeras show` and `gakeras resume` take every kind.",
-            )
+        check_run_kind(self, "search")
         return settings_from(self.header()["settings"], origin=str(self.journal))
 
     @cached_property
@@ -186,8 +180,8 @@ def begin_run(
         journal.append([_header(header, info, folds, libraries)])
 
 
-def open_run(root: Path) -> RunDirectory:
-    """Return the run in a directory. Raises `InputError` where there is none."""
+def open_run(root: Path, kind: str | None = None) -> RunDirectory:
+    """Return the run in a directory. Raises `InputError` where there is none, or none of that kind."""
     run = RunDirectory(root.absolute())
     if not run.journal.exists():
         raise InputError(
@@ -203,6 +197,8 @@ def open_run(root: Path) -> RunDirectory:
     if run.header()["fold_digest"] != folds_digest(folds):
         raise JournalError(f"{run.folds}: these are not the folds the run was started with.")
     _check_weights(run)
+    if kind is not None:
+        check_run_kind(run, kind)
     return run
 
 
@@ -211,6 +207,20 @@ def _check_weights(run: RunDirectory) -> None:
     weights = open_data(run.data).sample_weight if expected else None
     if expected and (weights is None or weights_digest(weights) != expected):
         raise JournalError(f"{run.data}: these are not the sample weights the run was started with.")
+
+
+_COMMANDS = {"search": "search", "synthesis": "synthesize", "growth": "grow"}
+
+
+def check_run_kind(run: RunDirectory, kind: str) -> None:
+    """Raise `InputError` for a run of another kind."""
+    if run.kind != kind:
+        raise InputError(
+            f"This is for the run of a {kind}.",
+            expected=f"a run_dir that `gakeras {_COMMANDS[kind]}` has made",
+            received=f"{run.root}, a run of the kind {run.kind!r}",
+            way_out="`gakeras show` and `gakeras resume` take every kind.",
+        )
 
 
 def chosen_backend(configured: str) -> str:
@@ -240,6 +250,27 @@ def check_same_settings(
             received=f"others for {', '.join(different)}",
             way_out="Use another run_dir, or `gakeras resume`, which reads them from the run.",
         )
+
+
+class Writable(Protocol):
+    """Settings as they are written into a journal's header."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+
+
+def goes_on(
+    root: Path, settings_of: Callable[[Path], Writable], settings: Writable, may_differ: Set[str]
+) -> bool:
+    """Tell whether a directory holds a run of these settings, those that may differ left out.
+
+    `settings_of` reads those of the run that is there. Raises `InputError` where it is another run.
+    """
+    run = RunDirectory(root.absolute())
+    if not has_begun(run.journal):
+        return False
+    check_same_settings(run.root, settings_of(run.root).to_json(), settings.to_json(), may_differ)
+    return True
 
 
 def _claim(run: RunDirectory) -> None:

@@ -23,7 +23,7 @@ from gakeras.growth import growth_settings
 from gakeras.history import read_history
 from gakeras.lineage import synthesis_settings
 from gakeras.plots import read_run
-from gakeras.report import render_report, write_report
+from gakeras.report import render_report, tables, write_report
 from gakeras.report.page import content_of
 from gakeras.report.toml import to_toml
 
@@ -77,6 +77,24 @@ def test_every_failure_is_in_the_report_with_its_reason(tmp_path):
     history = read_history(journal)
     failed = len(history.evaluations) - len(history.succeeded) + len(history.turned_away)
     assert failed and Page(render(journal)).text.count("the loss is not finite") >= failed
+
+
+def test_what_was_stopped_early_is_listed_apart_with_its_reason_and_is_no_failure(tmp_path):
+    journal = make_journal(tmp_path / "run", 50, text="the loss is not finite")
+    failed = read_history(journal).failed
+    records = [json.loads(line) for line in journal.read_text().splitlines()]
+    for record in records:
+        if record["type"] == "finished" and record["number"] == failed[0].number:
+            record |= {"status": "stopped", "reason": "behind: place 9 of 12"}
+    journal.write_text("".join(json.dumps(record) + "\n" for record in records))
+    history = read_history(journal)
+    number = failed[0].number
+    assert [each.number for each in history.failed] == [each.number for each in failed[1:]]
+    assert f"#{number}" not in [row[0] for row in tables.failures(history).rows]
+    assert [row[:2] for row in tables.stopped(history).rows] == [(f"#{number}", "behind: place 9 of 12")]
+    text = Page(render(journal)).text
+    assert f"{len(failed) - 1} failed, 1 were stopped early (1 behind)" in text
+    assert text.count("behind: place 9 of 12") >= 1
 
 
 def test_a_report_of_a_run_that_goes_on_says_so(tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,32 +48,24 @@ def export(
     Example: gakeras export mnist.keras mnist.onnx
     """
     if source.is_dir() or source.suffix != ".keras":
-        path = _export_growth(source, file, format) or _export_run(source, file, format, progress)
+        path = _export_run(source, file, format, progress)
     else:
         path = _export_model(source, file, format, data)
     console.print(f"wrote {path} and {path}.md", markup=False, highlight=False)
 
 
-def _export_growth(run_dir: Path, file: Path, format: str | None) -> Path | None:
-    """Export the ensemble of a growth; None where the run is something else."""
-    from gakeras.growth import Growth, open_growth
-    from gakeras.run import open_run
-
-    if open_run(run_dir).kind != "growth":
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        ensemble = Growth(open_growth(run_dir)).save_ensemble(Path(folder) / f"{run_dir.name}.keras")
-        return _export_model(ensemble, file, format, None)
-
-
 def _export_run(run_dir: Path, file: Path, format: str | None, progress: bool) -> Path:
+    from gakeras.growth import Growth, open_growth
     from gakeras.lineage import Lineage, open_synthesis
     from gakeras.results import SearchResult
     from gakeras.run import open_run
 
     run = open_run(run_dir)
-    if run.kind == "synthesis":
-        return Lineage(open_synthesis(run_dir)).export(file, format=format)
+    match run.kind:
+        case "synthesis":
+            return Lineage(open_synthesis(run_dir)).export(file, format=format)
+        case "growth":
+            return Growth(open_growth(run_dir)).export(file, format=format)
     return SearchResult(run, progress=progress).export(file, format=format)
 
 

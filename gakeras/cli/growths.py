@@ -25,6 +25,8 @@ from gakeras.cli.options import (
     begin_session,
     console,
     load_named,
+    resumed_if_there,
+    with_options,
 )
 from gakeras.errors import InputError, Unfinished
 
@@ -72,20 +74,20 @@ def grow(
         "iterations": iterations,
         "seed": seed,
     }
-    given = [f"{key}={value}" for key, value in options.items() if value is not None]
-    settings, base_dir = _settings(target, [*overrides, *given])
+    settings, base_dir = _settings(target, with_options(overrides, options))
     session = begin_session(time_limit, settings.workers.grace_seconds)
-    if resume_mode is ResumeMode.auto and run_dir is not None and holds_growth(run_dir, settings):
-        result = api.resume(
-            run_dir,
-            iterations=settings.iterations,
-            executor=settings.workers.executor,
-            workers=settings.workers.workers,
-            session=session,
-            progress=progress,
-        )
-        assert isinstance(result, api.Growth), "a growth was found to be there"
-        finish_growth(result)
+    going_on = resumed_if_there(
+        resume_mode,
+        run_dir,
+        settings,
+        holds_growth,
+        iterations=settings.iterations,
+        session=session,
+        progress=progress,
+    )
+    if going_on is not None:
+        assert isinstance(going_on, api.Growth), "a growth was found to be there"
+        finish_growth(going_on)
         return
     start = _start(target, settings, base_dir)
     arrays = _arrays(settings, base_dir, overrides)

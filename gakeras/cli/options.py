@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from gakeras.api import Growth, Lineage
     from gakeras.config import DataSettings
+    from gakeras.continuing import Plan
     from gakeras.data import Arrays
+    from gakeras.results import SearchResult
     from gakeras.session import Session
+
+PlanKind = TypeVar("PlanKind", bound="Plan")
 
 INTERRUPTED = 130
 UNFINISHED = 75
@@ -79,6 +85,27 @@ def load_named(data: DataSettings, overrides: list[str], base_dir: Path) -> Arra
         image_size=data.image_size,
         channels=data.channels,
     )
+
+
+def with_options(overrides: list[str], options: Mapping[str, object]) -> list[str]:
+    """Return what --set overrides, and behind it what those of a command's own options do that were given."""
+    return overrides + [f"{key}={value}" for key, value in options.items() if value is not None]
+
+
+def resumed_if_there(
+    mode: ResumeMode,
+    run_dir: Path | None,
+    settings: PlanKind,
+    holds: Callable[[Path, PlanKind], bool],
+    **options: Any,
+) -> SearchResult | Lineage | Growth | None:
+    """Go on with a run of these settings, with their workers, where that is wanted and there is one."""
+    from gakeras import api
+
+    if mode is not ResumeMode.auto or run_dir is None or not holds(run_dir, settings):
+        return None
+    workers = settings.workers
+    return api.resume(run_dir, executor=workers.executor, workers=workers.workers, **options)
 
 
 def begin_session(time_limit: str | None, grace_seconds: float) -> Session:

@@ -25,6 +25,8 @@ from gakeras.cli.options import (
     begin_session,
     console,
     load_named,
+    resumed_if_there,
+    with_options,
 )
 from gakeras.errors import Unfinished
 
@@ -71,21 +73,21 @@ def search(
         "seed": seed,
         "tensorboard": "true" if tensorboard else None,
     }
-    given = [f"{key}={value}" for key, value in options.items() if value is not None]
-    settings = load_config(path, [*overrides, *given])
+    settings = load_config(path, with_options(overrides, options))
     session = begin_session(time_limit, settings.workers.grace_seconds)
-    if resume_mode is ResumeMode.auto and run_dir is not None and api.holds_run(run_dir, settings):
-        resumed = api.resume(
-            run_dir,
-            max_evaluations=settings.max_evaluations,
-            max_seconds=settings.max_seconds,
-            executor=settings.workers.executor,
-            workers=settings.workers.workers,
-            session=session,
-            progress=progress,
-        )
-        assert not isinstance(resumed, api.Lineage | api.Growth), "a search was found to be there"
-        finish_search(resumed, session)
+    going_on = resumed_if_there(
+        resume_mode,
+        run_dir,
+        settings,
+        api.holds_run,
+        max_evaluations=settings.max_evaluations,
+        max_seconds=settings.max_seconds,
+        session=session,
+        progress=progress,
+    )
+    if going_on is not None:
+        assert not isinstance(going_on, api.Lineage | api.Growth), "a search was found to be there"
+        finish_search(going_on, session)
         return
     data = settings.data or DataSettings()
     arrays = load_named(data, overrides, path.parent)

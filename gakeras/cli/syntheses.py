@@ -25,13 +25,15 @@ from gakeras.cli.options import (
     begin_session,
     console,
     load_named,
+    resumed_if_there,
+    with_options,
 )
 from gakeras.errors import InputError, RunError, Unfinished
 
 if TYPE_CHECKING:
     from gakeras.data import Arrays
     from gakeras.lineage import Lineage, SynthesisSettings
-    from gakeras.lineage.starting import Ancestor
+    from gakeras.lineage.runs import Ancestor
 
 TargetArgument = Annotated[
     str,
@@ -76,20 +78,20 @@ def synthesize(
         "keep": keep,
         "seed": seed,
     }
-    given = [f"{key}={value}" for key, value in options.items() if value is not None]
-    settings, base_dir = _settings(target, [*overrides, *given])
+    settings, base_dir = _settings(target, with_options(overrides, options))
     session = begin_session(time_limit, settings.workers.grace_seconds)
-    if resume_mode is ResumeMode.auto and run_dir is not None and holds_synthesis(run_dir, settings):
-        result = api.resume(
-            run_dir,
-            generations=settings.generations,
-            executor=settings.workers.executor,
-            workers=settings.workers.workers,
-            session=session,
-            progress=progress,
-        )
-        assert isinstance(result, api.Lineage), "a synthesis was found to be there"
-        finish_synthesis(result)
+    going_on = resumed_if_there(
+        resume_mode,
+        run_dir,
+        settings,
+        holds_synthesis,
+        generations=settings.generations,
+        session=session,
+        progress=progress,
+    )
+    if going_on is not None:
+        assert isinstance(going_on, api.Lineage), "a synthesis was found to be there"
+        finish_synthesis(going_on)
         return
     ancestor, arrays = _ancestor_and_data(target, settings, base_dir, overrides)
     lineage = run_synthesis(settings, arrays, ancestor, run_dir=run_dir, session=session, progress=progress)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -30,6 +31,20 @@ _PREDICT_VALUES = 2**20
 _AUGMENTED_AT_ONCE = 2048
 
 
+class Step(NamedTuple):
+    """One step of an optimizer.
+
+    Attributes:
+        indices: Of the examples.
+        rate_factor: What the learning rate is multiplied with; None leaves it as it is.
+        weights: Of the examples in the loss; None for all alike.
+    """
+
+    indices: np.ndarray
+    rate_factor: float | None = None
+    weights: np.ndarray | None = None
+
+
 class Trainer:
     """A compiled model with the power to forget.
 
@@ -45,7 +60,7 @@ class Trainer:
         max_examples: The most examples any training will have: every epoch has as many
             steps as these need, and every batch one shape, so nothing is traced or
             compiled twice.
-        variation: How images are varied in every epoch (`shift` and `flip`); None for not at all.
+        variation: How images are varied (`shift`, `crop` and `flip`); None for not at all.
     """
 
     def __init__(
@@ -93,39 +108,42 @@ class Trainer:
         The learning rate is `rate_factor` times the one the model was compiled with; without
         one it stays as it is.
         """
-        self._seed_dropout(seed)
-        if rate_factor is not None:
-            self.model.optimizer.learning_rate = self._learning_rate * rate_factor
         order = np.random.default_rng(seed).permutation(indices)
-        total = count = 0.0
-        mean_weight = 1.0 if weights is None else np.mean(weights[indices], dtype=np.float64)
-        examples = _examples(x, order, self.batch_size, new_augmentation(self.variation, x.shape[1:], seed))
-        for step, (batch, is_real) in enumerate(_batches(order, self.batch_size, self.num_steps)):
-            counts = is_real / is_real.mean()  # so that the loss is the mean over the real examples
-            if weights is not None:
-                counts = counts * (np.asarray(weights[batch]) / mean_weight)
+        batches = list(_batches(order, self.batch_size, self.num_steps))
+        # so that the loss is the mean over the real examples
+        counts = [is_real / is_real.mean() for _, is_real in batches]
+        if weights is not None:
+            mean = np.mean(weights[indices], dtype=np.float64)
+            counts = [
+                count * (np.asarray(weights[batch]) / mean)
+                for count, (batch, _) in zip(counts, batches, strict=True)
+            ]
+        steps = (Step(batch, rate_factor, count) for (batch, _), count in zip(batches, counts, strict=True))
+        losses = self.train_steps(x, y, steps, seed)
+        total = num_seen = 0.0
+        for number, (_, is_real) in enumerate(batches):
             if callbacks is not None:
-                callbacks.on_train_batch_begin(step)
-            loss = self._step(next(examples), np.asarray(y[batch]), counts)
-            total, count = total + loss * float(is_real.sum()), count + float(is_real.sum())
+                callbacks.on_train_batch_begin(number)
+            loss = next(losses)
+            total, num_seen = total + loss * float(is_real.sum()), num_seen + float(is_real.sum())
             if callbacks is not None:
-                callbacks.on_train_batch_end(step, {"loss": loss})
+                callbacks.on_train_batch_end(number, {"loss": loss})
                 if self.model.stop_training:
                     break
-        return total / count
+        return total / num_seen
 
-    def train_steps(
-        self, x: np.ndarray, y: np.ndarray, batches: Iterable[tuple[np.ndarray, float]], seed: int
-    ) -> Iterator[float]:
-        """Train a step for each array of indices, at so many times the learning rate; yield each loss.
+    def train_steps(self, x: np.ndarray, y: np.ndarray, steps: Iterable[Step], seed: int) -> Iterator[float]:
+        """Train step by step, and yield each loss; images are varied as in an epoch.
 
-        All arrays have one length, so that nothing is traced twice. The seed is that of dropout.
+        All steps have as many examples, so that nothing is traced twice. The seed is that of dropout and
+        of the variation.
         """
         self._seed_dropout(seed)
-        for indices, rate_factor in batches:
-            if rate_factor != 1.0:
-                self.model.optimizer.learning_rate = self._learning_rate * rate_factor
-            yield self._step(np.asarray(x[indices]), np.asarray(y[indices]))
+        augment = new_augmentation(self.variation, x.shape[1:], seed)
+        for step, examples in _with_examples(x, steps, augment):
+            if step.rate_factor is not None:
+                self.model.optimizer.learning_rate = self._learning_rate * step.rate_factor
+            yield self._step(examples, np.asarray(y[step.indices]), step.weights)
 
     def predict(self, x: np.ndarray, indices: np.ndarray) -> np.ndarray:
         """Return the outputs for the examples at `indices`, without dropout, shape (n, outputs)."""
@@ -190,15 +208,15 @@ def _batches(indices: np.ndarray, batch_size: int, num_steps: int) -> Iterator[t
             yield filled[start : start + batch_size], is_real[start : start + batch_size]
 
 
-def _examples(
-    x: np.ndarray, order: np.ndarray, batch_size: int, augment: Augment | None
-) -> Iterator[np.ndarray]:
-    """Yield the examples of the batches, augmented in chunks of several batches."""
-    num_steps = math.ceil(len(order) / batch_size)
-    filled = np.resize(order, num_steps * batch_size)
-    chunk = batch_size * (1 if augment is None else max(1, _AUGMENTED_AT_ONCE // batch_size))
-    for start in range(0, len(filled), chunk):
-        examples = np.asarray(x[filled[start : start + chunk]])
+def _with_examples(
+    x: np.ndarray, steps: Iterable[Step], augment: Augment | None
+) -> Iterator[tuple[Step, np.ndarray]]:
+    """Yield each step with its examples, augmented in chunks of several steps."""
+    steps = iter(steps)
+    for first in steps:
+        at_once = 1 if augment is None else max(1, _AUGMENTED_AT_ONCE // len(first.indices))
+        chunk = [first, *itertools.islice(steps, at_once - 1)]
+        examples = np.asarray(x[np.concatenate([step.indices for step in chunk])])
         if augment is not None:
             examples = augment(examples)
-        yield from np.split(examples, range(batch_size, len(examples), batch_size))
+        yield from zip(chunk, np.split(examples, len(chunk)), strict=True)

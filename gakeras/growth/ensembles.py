@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gakeras.data import fold_indices, open_data
 from gakeras.data.tasks import class_labels
-from gakeras.dispatch import Dispatcher
-from gakeras.errors import RunError
-from gakeras.executors import ExecutorChoice, choose_executor
+from gakeras.errands import do_job
+from gakeras.executors import ExecutorChoice
 from gakeras.growth.population import Member
 from gakeras.growth.records import Replay
 from gakeras.growth.runs import GrowthRun
@@ -22,10 +20,6 @@ from gakeras.growth.work import ensemble_job
 from gakeras.journal import JournalWriter
 from gakeras.morphism.selection import cross_entropy, select_ensemble
 from gakeras.run import RunDirectory
-from gakeras.supervision import child_options
-
-if TYPE_CHECKING:
-    import keras
 
 
 @dataclass(frozen=True)
@@ -99,27 +93,14 @@ def joined(
     path = run.models / f"ensemble-{key}.keras"
     if key in past.ensembles and path.is_file():
         return path
-    workers = settings.workers
-    factory = choose_executor(executor, workers.workers, workers.workers_per_device)
-    with (
-        JournalWriter(run.journal) as journal,
-        Dispatcher(factory, child_options(run, workers, settings.backend)) as dispatcher,
-    ):
-        job = ensemble_job(ensemble.members, ensemble.shares, run, settings, str(path))
-        (result,) = dispatcher.run([job])
-        if result.status != "ok":
-            raise RunError(f"The ensemble could not be joined. {result.status}: {result.reason}")
+    job = ensemble_job(ensemble.members, ensemble.shares, run, settings, str(path))
+    complaint = "The ensemble could not be joined."
+    with JournalWriter(run.journal) as journal:
+        result = do_job(job, run, settings.workers, settings.backend, executor, complaint=complaint)
         past.ensembles[key] = result.to_json()
         record = {"type": "joined", "key": key, "ensemble": asdict(ensemble), "result": result.to_json()}
         journal.append([record])
     return path
-
-
-def load(path: Path) -> keras.Model:
-    """Return the model of a `.keras` file, in this process."""
-    import keras
-
-    return keras.saving.load_model(path)
 
 
 def _outputs(path: Path, part: str) -> np.ndarray:

@@ -12,7 +12,7 @@ from gakeras.growth.population import Population, Training, next_trainings, rank
 from gakeras.growth.records import replay
 from gakeras.growth.settings import GrowthSettings, growth_settings
 from gakeras.jobs import JobResult
-from gakeras.journal import Record, check_kind, find_journal, read_journal
+from gakeras.journal import Record, read_run_of
 
 
 @dataclass(frozen=True)
@@ -144,9 +144,7 @@ def read_growth(path: str | Path) -> GrowthHistory:
         JournalError: There is no journal, it is damaged, or its records contradict each other.
         InputError: It is not the journal of a growth, or its settings are of another version.
     """
-    file = find_journal(path)
-    journal = read_journal(file)
-    check_kind(journal, "growth", file)
+    file, journal = read_run_of("growth", path)
     settings = growth_settings(journal.header["settings"], origin=str(file))
     past = replay(journal)
     joined = [record["ensemble"] for record in journal.records if record["type"] == "joined"]

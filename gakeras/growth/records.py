@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from gakeras.errors import JournalError
 from gakeras.growth.population import Event, Population, Trained, Training
-from gakeras.jobs import JobResult
 from gakeras.journal import Journal, Record
+from gakeras.records import outcome_record, relive
 
 
 def record_of(event: Event, elapsed: float) -> Record:
@@ -19,23 +18,7 @@ def record_of(event: Event, elapsed: float) -> Record:
             values = asdict(event) | {"mutations": list(event.mutations)}
             return {"type": "proposed", **values, "elapsed": round(elapsed, 3)}
         case Trained():
-            return {
-                "type": "finished",
-                "number": event.number,
-                "elapsed": round(elapsed, 3),
-                **event.result.to_json(),
-            }
-
-
-def event_of(record: Record) -> Event | None:
-    """Return the event a record tells of; None for records of another sort."""
-    match record["type"]:
-        case "proposed":
-            values = {field.name: record[field.name] for field in fields(Training) if field.name in record}
-            return Training(**values | {"mutations": tuple(record["mutations"])})
-        case "finished":
-            return Trained(record["number"], JobResult.from_json(record))
-    return None
+            return outcome_record(event.number, event.result, elapsed)
 
 
 @dataclass
@@ -54,17 +37,12 @@ def replay(journal: Journal) -> Replay:
         JournalError: A record contradicts those before it, because lines were lost or doubled.
     """
     past = Replay()
-    for line, record in enumerate(journal.records, start=2):
-        past.elapsed = max(past.elapsed, record.get("elapsed", 0.0))
-        event = event_of(record)
-        if isinstance(event, Training):
-            past.population.propose(event)
-        elif isinstance(event, Trained):
-            if event.number not in past.population.in_flight:
-                raise JournalError(
-                    f"The journal's line {line}: training {event.number} finished without being under way."
-                )
-            past.population.absorb(event)
-        elif record["type"] == "joined":
-            past.ensembles[record["key"]] = record["result"]
+    past.elapsed = relive(journal, past.population, _training_of, Trained, noun="training")
+    joined = (record for record in journal.records if record["type"] == "joined")
+    past.ensembles = {record["key"]: record["result"] for record in joined}
     return past
+
+
+def _training_of(record: Record) -> Training:
+    values = {field.name: record[field.name] for field in fields(Training) if field.name in record}
+    return Training(**values | {"mutations": tuple(record["mutations"])})

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import html
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gakeras.errors import RunError
 from gakeras.executors import ExecutorChoice
-from gakeras.growth.ensembles import Ensemble, choose_ensemble, joined, load
+from gakeras.exports import check_export_path, check_keras_path, export_from_run
+from gakeras.growth.cards import ensemble_sections
+from gakeras.growth.ensembles import Ensemble, choose_ensemble, joined
 from gakeras.growth.history import GrownNetwork, describe, grown_networks
 from gakeras.growth.population import Member, ranked, survivors
 from gakeras.growth.records import Replay, replay
 from gakeras.growth.runs import GrowthRun
 from gakeras.growth.settings import EnsembleSettings, GrowthSettings
 from gakeras.journal import read_journal
-from gakeras.results import check_keras_path
+from gakeras.models import load_saved
+from gakeras.tables import aligned, html_of_run
 
 if TYPE_CHECKING:
     import keras
@@ -125,7 +127,7 @@ class Growth:
 
     def model(self, number: int | None = None) -> keras.Model:
         """Return a network as it was after a training, by default the best one, in this process."""
-        return load(self.run.network(self.best.number if number is None else number))
+        return load_saved(self.run.network(self.best.number if number is None else number))
 
     def save(self, directory: str | Path) -> dict[str, Path]:
         """Write plain `.keras` files that load with Keras alone; return their paths by name.
@@ -143,6 +145,27 @@ class Growth:
         """Save the ensemble alone, as one `.keras` file that loads with Keras alone."""
         target = check_keras_path(Path(path))
         return Path(shutil.copyfile(self._joined(self.ensemble), target))
+
+    def export(self, path: str | Path, *, format: str | None = None) -> Path:
+        """Write the ensemble, as one model, for another runtime, and a model card beside it.
+
+        Args:
+            path: `.keras`, `.tflite` or `.onnx`, or the path of a new folder for a SavedModel.
+            format: One of `gakeras.exporting.Format`; by default what the suffix says.
+
+        See `gakeras.SearchResult.export` for what is compared and what is raised.
+        """
+        target, chosen = check_export_path(path, format)
+        ensemble = self.ensemble
+        return export_from_run(
+            self._joined(ensemble),
+            target,
+            chosen,
+            ensemble_sections(self.run, ensemble, self.best),
+            run=self.run,
+            workers=self.settings.workers,
+            executor=self._executor,
+        )
 
     def rows(self) -> list[tuple[str, ...]]:
         """Return the history as rows of the `COLUMNS`, formatted; accuracies are in %."""
@@ -163,19 +186,11 @@ class Growth:
         if self.history:
             lines.append(f"  best: network {self.best.number}, {_summary(self.best)}")
             lines.append(f"  ensemble: {self.ensemble}")
-            lines += [f"    {line}" for line in _table([self.COLUMNS, *self.rows()])]
+            lines += [f"    {line}" for line in aligned([self.COLUMNS, *self.rows()])]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{name}</th>" for name in self.COLUMNS)
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows()
-        )
-        return (
-            f"<p><b>Growth</b> in <code>{html.escape(str(self.run.root))}</code><br>"
-            f"{html.escape(self._headline())}</p>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        )
+        return html_of_run("Growth", self.run.root, self._headline(), self.COLUMNS, self.rows())
 
     def _headline(self) -> str:
         population = self._past.population
@@ -211,8 +226,3 @@ def _summary(network: GrownNetwork) -> str:
         + (f", test {100 * test:.2f} %" if test is not None else "")
         + f", {network.parameters:,} parameters, {network.flops / 1e6:.2f} MFLOPs"
     )
-
-
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]

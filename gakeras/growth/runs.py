@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +12,11 @@ from gakeras.data import Arrays, assign_validation, check_arrays
 from gakeras.encoding import Genome, genome_cost
 from gakeras.errors import InputError
 from gakeras.growth.settings import GrowthSettings, growth_settings
-from gakeras.journal import has_begun
-from gakeras.run import RunDirectory, begin_run, check_same_settings, open_run
+from gakeras.models import GivenModel, put_model
+from gakeras.run import RunDirectory, begin_run, goes_on, open_run
 from gakeras.seeding import derive_seed
 
-StartNetwork = Path | Callable[[Path], None] | None
-"""A `.keras` file to be copied, a function that writes one, or None where the settings name one to build."""
+StartNetwork = GivenModel
 
 
 @dataclass(frozen=True)
@@ -76,6 +73,7 @@ def create_growth(
         )
     if genome is not None:
         _check_fit(genome, arrays.x.shape[1:], task.outputs)
+    _check_images(settings, arrays.x.shape[1:])
     run = GrowthRun(root.absolute())
     seed = derive_seed(settings.seed, "validation")
 
@@ -91,21 +89,14 @@ def create_growth(
         task,
         split,
         libraries=(settings.backend,),
-        prepare=lambda: _put_start(start, run.start),
+        prepare=lambda: put_model(start, run.start),
     )
     return run
 
 
 def open_growth(root: Path) -> GrowthRun:
     """Return the growth in a directory. Raises `InputError` where there is none."""
-    run = open_run(root)
-    if run.kind != "growth":
-        raise InputError(
-            "This is for the run of a growth.",
-            expected="a run_dir that `gakeras grow` has made",
-            received=f"{root}, a run of the kind {run.kind!r}",
-        )
-    return GrowthRun(run.root)
+    return GrowthRun(open_run(root, "growth").root)
 
 
 def holds_growth(root: str | Path, settings: GrowthSettings) -> bool:
@@ -114,13 +105,21 @@ def holds_growth(root: str | Path, settings: GrowthSettings) -> bool:
     Workers, the number of iterations and the ensemble may differ. Raises `InputError` where it holds
     another run.
     """
-    run = RunDirectory(Path(root).absolute())
-    if not has_begun(run.journal):
-        return False
-    own, other = open_growth(run.root).plan.to_json(), settings.to_json()
     may_differ = {"workers", "iterations", "ensemble", "backend", "start", "data"}
-    check_same_settings(run.root, own, other, may_differ)
-    return True
+    return goes_on(Path(root), lambda run_dir: open_growth(run_dir).plan, settings, may_differ)
+
+
+def _check_images(settings: GrowthSettings, input_shape: tuple[int, ...]) -> None:
+    """Refuse to vary what are no images, before any work."""
+    training = settings.training
+    if (training.shift or training.crop or training.flip) and len(input_shape) not in (2, 3):
+        raise InputError(
+            "Only images can be varied.",
+            expected="examples of shape (height, width) or (height, width, channels)",
+            received=f"examples of shape {input_shape}, shift={training.shift}, crop={training.crop}, "
+            f"flip={training.flip}",
+            way_out="Leave shift and crop at 0, and flip at false.",
+        )
 
 
 def _check_fit(genome: Genome, input_shape: tuple[int, ...], outputs: int) -> None:
@@ -133,14 +132,3 @@ def _check_fit(genome: Genome, input_shape: tuple[int, ...], outputs: int) -> No
             received=f"{str(genome)!r}: {error.rule} {error.received}",
             way_out="Name another one by `start`.",
         ) from None
-
-
-def _put_start(start: StartNetwork, target: Path) -> None:
-    if start is None:
-        return
-    temporary = target.with_name(f".{target.name}.tmp.keras")
-    if isinstance(start, Path):
-        shutil.copyfile(start, temporary)
-    else:
-        start(temporary)
-    temporary.rename(target)

@@ -81,17 +81,28 @@ class Mutations:
 
 @dataclass(frozen=True, config=_STRICT)
 class StepTraining:
-    """How members are trained, step by step; optimizers are those whose state can be carried."""
+    """How members are trained, step by step; optimizers are those whose state can be carried.
+
+    Images can be varied anew in every step, as for `gakeras.fitness.options.TrainingOptions`.
+    """
 
     batch_size: PositiveInt = 128
     optimizer: Literal["adam", "adamw", "adamax", "rmsprop", "sgd", "adagrad", "lion"] = "adam"
     learning_rate: PositiveFloat | None = 3e-3
+    shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    flip: bool = False
 
     @property
     def options(self) -> TrainingOptions:
         """The same as training options; how many epochs does not apply."""
         return TrainingOptions(
-            batch_size=self.batch_size, optimizer=self.optimizer, learning_rate=self.learning_rate
+            batch_size=self.batch_size,
+            optimizer=self.optimizer,
+            learning_rate=self.learning_rate,
+            shift=self.shift,
+            crop=self.crop,
+            flip=self.flip,
         )
 
 

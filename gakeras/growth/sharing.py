@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from gakeras.fitness.evaluation import forget_models
 from gakeras.fitness.heads import Head
 from gakeras.fitness.network import LOSSES
-from gakeras.fitness.trainer import Trainer
+from gakeras.fitness.trainer import Step, Trainer
 from gakeras.growth.settings import StepTraining
 from gakeras.growth.training import (
     Examples,
@@ -92,7 +93,7 @@ def _train_jointly(payload: Mapping[str, Any]) -> dict[str, Any]:
     members: list[Sharer] = []
     for model, (alone, head, transforms) in zip(models, begun, strict=True):
         model.compile(optimizer=carry_optimizer(alone, model), loss=LOSSES[head.task.kind])
-        trainer = Trainer(model, options.batch_size, len(examples.train))
+        trainer = Trainer(model, options.batch_size, len(examples.train), options)
         members.append(Sharer(trainer, head, first_measures(model, transforms)))
     turns = np.random.default_rng(derive_seed(seed, "turns")).integers(len(members), size=payload["steps"])
     told = dict(zip(jobs, (member.measures for member in members), strict=True))
@@ -120,8 +121,8 @@ def _take_turns(
         own, count = derive_seed(seed, "member", place), int((turns == place).sum())
         order = index_batches(examples.train, member.trainer.batch_size, own)
         rates = (rate_factor(schedule, step, count) for step in range(count))
-        batches = zip(order, rates, strict=False)
-        steps.append(member.trainer.train_steps(data.x, data.y, batches, own))
+        own_steps = map(Step, itertools.islice(order, count), rates)
+        steps.append(member.trainer.train_steps(data.x, data.y, own_steps, own))
     for place in turns:
         member = members[place]
         member.losses.append(next(steps[place]))

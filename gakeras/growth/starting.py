@@ -19,6 +19,7 @@ from gakeras.growth.continuing import continue_growth
 from gakeras.growth.results import Growth
 from gakeras.growth.runs import StartNetwork, create_growth
 from gakeras.growth.settings import GrowthSettings, growth_settings
+from gakeras.models import check_model, check_model_path
 from gakeras.run import chosen_backend, new_run_dir
 from gakeras.session import Session
 
@@ -105,7 +106,8 @@ def grow(
         seed: The same seed and the serial executor give the same population.
         run_dir: A new directory for the run; by default one in `runs/`.
         progress: Whether to show how far it is.
-        **settings: Any other setting of a config file (`GrowthSettings`).
+        **settings: Any other setting of a config file (`GrowthSettings`), for example
+            `training={"shift": 0.1, "flip": True}`, which varies images anew in every step.
 
     Returns:
         A `Growth`: `history`, `best`, `ensemble`, `save(directory)`.
@@ -242,25 +244,14 @@ def find_start(start: Any, rank: int = 3) -> tuple[StartNetwork, dict[str, str] 
         return check_start_path(Path(start)), None
     if isinstance(start, str):
         return None, {"build": start}
-    if not hasattr(start, "get_config") or not hasattr(start, "save"):
-        raise InputError(
-            "The start network is a Keras model, the path of one, or a genome.",
-            expected="a built keras.Model, a path ending in .keras, a Genome, text or a shipped name",
-            received=f"a {type(start).__name__}",
-        )
-    from gakeras.graph import read_graph, trace_channels
-
-    trace_channels(read_graph(start))
-    return start.save, None
+    save = check_model(
+        start,
+        "The start network is a Keras model, the path of one, or a genome.",
+        "a built keras.Model, a path ending in .keras, a Genome, text or a shipped name",
+    )
+    return save, None
 
 
 def check_start_path(path: Path) -> Path:
     """Return the path of a `.keras` file that is there, or say what is wrong with it."""
-    if path.suffix != ".keras" or not path.is_file():
-        raise InputError(
-            "The start network is a model, or the path of one.",
-            expected="a .keras file",
-            received=f"{path}, " + ("which is not there" if path.suffix == ".keras" else "another sort"),
-            way_out="Save a model with `model.save('start.keras')`.",
-        )
-    return path
+    return check_model_path(path, "The start network", "start")

@@ -21,11 +21,11 @@ from gakeras.fitness.heads import Head, read_head
 from gakeras.fitness.network import LOSSES, compiled_model, set_statistics
 from gakeras.fitness.new_weights import with_new_weights
 from gakeras.fitness.options import TrainingOptions
-from gakeras.fitness.trainer import Trainer
+from gakeras.fitness.trainer import Step, Trainer
 from gakeras.graph import model_cost, read_graph
 from gakeras.growth.mutating import Transform, mutate
 from gakeras.growth.settings import Mutations, StepTraining
-from gakeras.jobs import JobFailed
+from gakeras.jobs import JobFailed, refusal
 from gakeras.morphism.optimizers import carry_optimizer
 from gakeras.seeding import derive_seed, isolated
 
@@ -80,8 +80,7 @@ def train_member(payload: Mapping[str, Any]) -> dict[str, Any]:
             keras.utils.set_random_seed(payload["seed"])
             return _train_member(payload)
     except InputError as error:
-        parts = ("rule", "expected", "received", "way_out")
-        raise JobFailed(str(error), {"refused": {name: getattr(error, name) for name in parts}}) from error
+        raise refusal(error) from error
     finally:
         forget_models()
 
@@ -89,15 +88,14 @@ def train_member(payload: Mapping[str, Any]) -> dict[str, Any]:
 def _train_member(payload: Mapping[str, Any]) -> dict[str, Any]:
     examples, options = open_examples(payload), StepTraining(**payload["training"]).options
     model, head, transforms = begin(payload, examples, options)
-    trainer = Trainer(model, options.batch_size, len(examples.train))
+    trainer = Trainer(model, options.batch_size, len(examples.train), options)
     measures = first_measures(model, transforms)
     losses: list[float] = []
     data, steps, seed = examples.data, payload["steps"], payload["seed"]
     order = index_batches(examples.train, trainer.batch_size, seed)
     rates = (rate_factor(payload["schedule"], step, steps) for step in range(steps))
-    for loss in trainer.train_steps(
-        data.x, data.y, zip(itertools.islice(order, steps), rates, strict=True), seed
-    ):
+    legs = map(Step, itertools.islice(order, steps), rates)
+    for loss in trainer.train_steps(data.x, data.y, legs, seed):
         losses.append(loss)
         measures["trained_examples"] += trainer.batch_size
         if not math.isfinite(loss):
@@ -173,13 +171,13 @@ def index_batches(indices: np.ndarray, batch_size: int, seed: int) -> Iterator[n
             waiting = waiting[batch_size:]
 
 
-def rate_factor(schedule: str, step: int, steps: int) -> float:
-    """Return what the learning rate is multiplied with in a step, counted from 0.
+def rate_factor(schedule: str, step: int, steps: int) -> float | None:
+    """Return what the learning rate is multiplied with in a step, counted from 0; None for constant.
 
     >>> [round(rate_factor("cosine", step, 4), 3) for step in range(4)]
     [1.0, 0.854, 0.5, 0.146]
     """
-    return 1.0 if schedule == "constant" else (1 + math.cos(math.pi * step / steps)) / 2
+    return None if schedule == "constant" else (1 + math.cos(math.pi * step / steps)) / 2
 
 
 def load_network(path: Path, *, with_optimizer: bool) -> keras.Model:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from gakeras.continuing import longest_job
 from gakeras.dispatch import Dispatcher
 from gakeras.growth.population import Population, Trained, Training
 from gakeras.growth.runs import GrowthRun
@@ -15,7 +16,6 @@ from gakeras.growth.settings import GrowthSettings, Mutations
 from gakeras.jobs import Job, JobResult
 from gakeras.seeding import derive_seed
 
-_FAREWELL_SECONDS = 5.0
 _JOINT = "joint/"
 
 
@@ -38,12 +38,9 @@ class Trainings:
 
     def send(self, job: Job, members: int = 1) -> None:
         """Send off a job of so many members."""
-        left, cap = self.seconds_left(), self.settings.workers.timeout_seconds
-        limits = [
-            None if cap is None else cap * members,
-            None if left is None else left + _FAREWELL_SECONDS,
-        ]
-        self.dispatcher.submit(job, min((limit for limit in limits if limit is not None), default=None))
+        cap = self.settings.workers.timeout_seconds
+        whole = None if cap is None else cap * members
+        self.dispatcher.submit(job, longest_job(whole, self.seconds_left()))
 
     def collect(self, timeout: float) -> list[Trained]:
         """Wait `timeout` seconds at the most for a job to end; return what has become of all that have."""

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import math
-import time
 
-from gakeras.dispatch import Dispatcher
-from gakeras.errors import InputError, RunError
-from gakeras.executors import ExecutorChoice, choose_executor
-from gakeras.journal import JournalWriter, read_journal
-from gakeras.lineage.family import Family, next_births, stop_reason
-from gakeras.lineage.loop import generations
+from gakeras.continuing import Course, continue_rounds
+from gakeras.executors import ExecutorChoice
+from gakeras.journal import Journal
+from gakeras.lineage.family import Birth, Family, Grown, next_births, stop_reason
 from gakeras.lineage.records import record_of, replay
 from gakeras.lineage.results import Lineage
 from gakeras.lineage.runs import SynthesisRun
 from gakeras.lineage.settings import SynthesisSettings
 from gakeras.lineage.work import Births
-from gakeras.progress import Progress
 from gakeras.session import Session
-from gakeras.supervision import child_options
+
+_COMPLAINTS = ("The ancestor could not be measured.", "No offspring of the ancestor could be trained.")
 
 
 def continue_synthesis(
@@ -31,96 +28,58 @@ def continue_synthesis(
 ) -> Lineage:
     """Replay a run's journal, go on with its generations, and return the lineage. Ctrl-C ends it in order.
 
-    Every batch of events is on disk before the loop goes on. What runs when the session ends
-    stays in flight, and is done again on resume from the same seed.
+    Generation after generation is synthesized (Shafiee and Wong 2016, section 2):
+
+    ```
+    measure the ancestor
+    until accuracy falls too far, or the generations are done:
+        propose the offspring of the fittest of the latest generation
+        train and measure them
+    train the smallest accepted network once more, where that is wanted
+    ```
+
+    What is on disk when, and what is done again, is as in `gakeras.continuing`.
 
     Raises:
         InputError: The ancestor cannot be used.
         RunError: The ancestor's job or the whole first generation failed.
     """
-    workers = settings.workers
-    factory = choose_executor(executor, workers.workers, workers.workers_per_device)
-    was_interrupted = False
-    with JournalWriter(run.journal) as journal, session:
-        past = replay(read_journal(run.journal))
-        family, start = past.family, time.monotonic() - past.elapsed
-        if family.in_flight or next_births(family, settings):
-            options = child_options(run, workers, settings.backend)
-            with (
-                Dispatcher(factory, options, stall_seconds=workers.stall_seconds) as dispatcher,
-                _progress(family, settings, progress) as bar,
-            ):
-                births = Births(run, settings, family, dispatcher, session.seconds_left)
-                loop = generations(
-                    family,
-                    settings,
-                    births,
-                    may_start=lambda: _may_start(family, session),
-                    is_over=session.is_over,
-                )
-                try:
-                    for events in loop:
-                        journal.append(record_of(event, time.monotonic() - start) for event in events)
-                        _show(bar, family)
-                    _show(bar, family)
-                except KeyboardInterrupt:
-                    was_interrupted = True
-    check_family(family)
-    is_unfinished = bool(family.in_flight or next_births(family, settings))
+
+    def course(journal: Journal) -> Course[Birth, Grown]:
+        past = replay(journal)
+        family = past.family
+        num_last = 0 if settings.last is None else len(settings.last_efficiencies or (1,))
+        return Course(
+            family,
+            past.elapsed,
+            propose=lambda: next_births(family, settings),
+            crew=lambda dispatcher: Births(run, settings, family, dispatcher, session.seconds_left),
+            record_of=record_of,
+            total=1 + settings.generations * settings.offspring + num_last,
+            note=lambda: _note(family),
+            stop_reason=lambda: stop_reason(family, settings),
+            first_round=lambda: _first_generation(family),
+            complaints=_COMPLAINTS,
+        )
+
+    ending = continue_rounds(run, settings, executor, session, course, progress=progress)
     return Lineage(
         run,
-        _why_stopped(family, settings, session, was_interrupted, is_unfinished),
+        ending.stop_reason,
         settings=settings,
-        was_interrupted=was_interrupted,
-        is_unfinished=is_unfinished,
+        was_interrupted=ending.was_interrupted,
+        is_unfinished=ending.is_unfinished,
         executor=executor,
     )
 
 
-def check_family(family: Family) -> None:
-    """Raise for an ancestor that was refused or not measured, and for a first generation that failed."""
-    if 0 in family.failures:
-        failure = family.failures[0]
-        refused = failure.measures.get("refused")
-        if refused:
-            rule = refused["rule"]
-            raise InputError(rule, **{name: refused[name] for name in ("expected", "received", "way_out")})
-        raise RunError(f"The ancestor could not be measured. {failure.status}: {failure.reason}")
-    first = [birth for birth in family.births if birth.generation == 1 and birth.role == "offspring"]
-    if first and all(birth.number in family.failures for birth in first):
-        failure = family.failures[first[0].number]
-        raise RunError(f"No offspring of the ancestor could be trained. {failure.status}: {failure.reason}")
+def _first_generation(family: Family) -> list[int]:
+    return [birth.number for birth in family.births if birth.generation == 1 and birth.role == "offspring"]
 
 
-def _may_start(family: Family, session: Session) -> bool:
-    """Tell whether there is time for another network, judged by the longest there was."""
-    left, longest = session.seconds_left(), max(family.seconds, default=0.0)
-    return not session.is_closing() and (left is None or left >= longest)
-
-
-def _why_stopped(
-    family: Family, settings: SynthesisSettings, session: Session, was_interrupted: bool, is_unfinished: bool
-) -> str:
-    if was_interrupted:
-        return "interrupted; `gakeras resume` goes on"
-    if is_unfinished:
-        return f"{session.reason}; `gakeras resume` goes on"
-    return stop_reason(family, settings) or "nothing is left to do"
-
-
-def _progress(family: Family, settings: SynthesisSettings, show: bool) -> Progress:
-    num_last = 0 if settings.last is None else len(settings.last_efficiencies or (1,))
-    total = 1 + settings.generations * settings.offspring + num_last
-    done = len(family.members) + len(family.failures)
-    return Progress(settings.name, total=total, done=done, show=show)
-
-
-def _show(bar: Progress, family: Family) -> None:
-    """Show where the family is; events that are only now on disk do not count yet."""
+def _note(family: Family) -> str:
     latest = family.generation_members(family.generation) or family.generation_members(family.generation - 1)
-    note = ""
-    if latest:
-        accuracy = 100 * latest[0].accuracy
-        note = f"generation {latest[0].birth.generation}: {latest[0].efficiency:.1f}x, {accuracy:.2f} %"
-        note = note if math.isfinite(latest[0].efficiency) else ""
-    bar.update(len(family.members) + len(family.failures), running=len(family.in_flight), note=note)
+    if not latest or not math.isfinite(latest[0].efficiency):
+        return ""
+    fittest = latest[0]
+    return f"generation {fittest.birth.generation}: {fittest.efficiency:.1f}x, {100 * fittest.accuracy:.2f} %"

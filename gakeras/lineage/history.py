@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gakeras.jobs import JobResult
-from gakeras.journal import Record, check_kind, find_journal, read_journal
+from gakeras.journal import Record, read_run_of
 from gakeras.lineage.family import Birth, Member, next_births, stop_reason
 from gakeras.lineage.records import Replay, replay
 from gakeras.lineage.settings import SynthesisSettings, synthesis_settings
@@ -122,9 +122,7 @@ def read_synthesis(path: str | Path) -> SynthesisHistory:
         JournalError: There is no journal, it is damaged, or its records contradict each other.
         InputError: It is not the journal of a synthesis, or its settings are of another version.
     """
-    file = find_journal(path)
-    journal = read_journal(file)
-    check_kind(journal, "synthesis", file)
+    file, journal = read_run_of("synthesis", path)
     settings = synthesis_settings(journal.header["settings"], origin=str(file))
     past = replay(journal)
     return SynthesisHistory(journal.header, settings, past, descendants(past, settings))

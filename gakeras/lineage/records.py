@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gakeras.errors import JournalError
 from gakeras.jobs import JobResult
 from gakeras.journal import Journal, Record
 from gakeras.lineage.family import Birth, Event, Family, Grown
+from gakeras.records import outcome_record, relive
 
 
 def record_of(event: Event, elapsed: float) -> Record:
@@ -25,22 +25,7 @@ def record_of(event: Event, elapsed: float) -> Record:
                 "elapsed": round(elapsed, 3),
             }
         case Grown():
-            return {
-                "type": "finished",
-                "number": event.number,
-                "elapsed": round(elapsed, 3),
-                **event.result.to_json(),
-            }
-
-
-def event_of(record: Record) -> Event | None:
-    """Return the event a record tells of; None for records of another sort."""
-    match record["type"]:
-        case "proposed":
-            return Birth(record["number"], record["generation"], record["role"], tuple(record["parents"]))
-        case "finished":
-            return Grown(record["number"], JobResult.from_json(record))
-    return None
+            return outcome_record(event.number, event.result, elapsed)
 
 
 @dataclass
@@ -60,18 +45,15 @@ def replay(journal: Journal) -> Replay:
         JournalError: A record contradicts those before it, because lines were lost or doubled.
     """
     past = Replay()
-    for line, record in enumerate(journal.records, start=2):
-        past.elapsed = max(past.elapsed, record.get("elapsed", 0.0))
-        event = event_of(record)
-        if isinstance(event, Birth):
-            past.family.propose(event)
-        elif isinstance(event, Grown):
-            if event.number not in past.family.in_flight:
-                raise JournalError(
-                    f"The journal's line {line}: network {event.number} finished without being under way."
-                )
-            past.family.absorb(event)
-            past.cpu_seconds[event.number] = event.result.cpu_seconds
-        elif record["type"] == "exported":
-            past.exports[record["number"]] = record["result"]
+    past.elapsed = relive(journal, past.family, _birth_of, Grown, noun="network")
+    for record in journal.records:
+        match record["type"]:
+            case "finished":
+                past.cpu_seconds[record["number"]] = JobResult.from_json(record).cpu_seconds
+            case "exported":
+                past.exports[record["number"]] = record["result"]
     return past
+
+
+def _birth_of(record: Record) -> Birth:
+    return Birth(record["number"], record["generation"], record["role"], tuple(record["parents"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,15 +10,22 @@ from typing import TYPE_CHECKING, Any
 from gakeras.errors import InputError, RunError
 from gakeras.executors import ExecutorChoice
 from gakeras.exporting.card import Section
-from gakeras.exports import check_export_path, data_section, export_from_run, versions_section
+from gakeras.exports import (
+    check_export_path,
+    check_keras_path,
+    data_section,
+    export_from_run,
+    versions_section,
+)
 from gakeras.journal import read_journal
-from gakeras.lineage.exports import exported, load
+from gakeras.lineage.exports import exported
 from gakeras.lineage.family import Member
 from gakeras.lineage.history import Descendant, descendant, descendants
 from gakeras.lineage.records import Replay, replay
 from gakeras.lineage.runs import SynthesisRun
 from gakeras.lineage.settings import SynthesisSettings
-from gakeras.results import check_keras_path
+from gakeras.models import load_saved
+from gakeras.tables import aligned, html_of_run
 
 if TYPE_CHECKING:
     import keras
@@ -93,7 +99,7 @@ class Lineage:
             number: Which network; by default `best(max_drop)`.
             max_drop: As for `best`.
         """
-        return load(self._export(number, max_drop))
+        return load_saved(self._export(number, max_drop))
 
     def save(self, path: str | Path, number: int | None = None, *, max_drop: float | None = None) -> Path:
         """Save what `compact` with these arguments returns as a `.keras` file that loads with Keras alone."""
@@ -177,19 +183,11 @@ class Lineage:
             ancestor, best = self.history[0], self.best()
             lines.append(f"  ancestor: {_summary(ancestor)}")
             lines.append(f"  best: generation {best.generation}, {_summary(best)}")
-            lines += [f"    {line}" for line in _table([self.COLUMNS, *self.rows()])]
+            lines += [f"    {line}" for line in aligned([self.COLUMNS, *self.rows()])]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{name}</th>" for name in self.COLUMNS)
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows()
-        )
-        return (
-            f"<p><b>Lineage</b> in <code>{html.escape(str(self.run.root))}</code><br>"
-            f"{html.escape(self._headline())}</p>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        )
+        return html_of_run("Lineage", self.run.root, self._headline(), self.COLUMNS, self.rows())
 
     def _headline(self) -> str:
         family = self._past.family
@@ -255,8 +253,3 @@ def _summary(descendant: Descendant) -> str:
         f"validation accuracy {100 * descendant.accuracy:.2f} %, {descendant.parameters:,} parameters and "
         f"{descendant.multiply_accumulates:,} multiply-accumulates when compacted"
     )
-
-
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,12 @@ from gakeras.errors import InputError
 from gakeras.executors import ExecutorChoice, choose_executor
 from gakeras.lineage.continuing import continue_synthesis
 from gakeras.lineage.results import Lineage
-from gakeras.lineage.runs import check_model_path, create_synthesis
+from gakeras.lineage.runs import Ancestor, create_synthesis
 from gakeras.lineage.settings import SynthesisSettings, synthesis_settings
+from gakeras.models import check_model, check_model_path
 from gakeras.results import SearchResult
 from gakeras.run import chosen_backend, new_run_dir, open_run
 from gakeras.session import Session
-
-Ancestor = Path | Callable[[Path], None] | None
 
 
 def synthesize(
@@ -201,7 +200,7 @@ def find_ancestor(model: Any) -> tuple[Ancestor, Arrays | None]:
     if isinstance(model, str | Path):
         path = Path(model)
         if not (path.is_dir() or (path / "journal.jsonl").exists()):
-            return check_model_path(path), None
+            return check_model_path(path, "The ancestor", "ancestor"), None
         model = SearchResult(open_run(path))
     if isinstance(model, SearchResult):
         data = open_data(model.run.data)
@@ -209,22 +208,13 @@ def find_ancestor(model: Any) -> tuple[Ancestor, Arrays | None]:
         return (lambda target: _saved(winner, target)), Arrays(
             data.x, data.y, data.x_test, data.y_test, data.sample_weight
         )
-    if not hasattr(model, "get_config") or not hasattr(model, "save"):
-        raise InputError(
-            "The ancestor is a Keras model, the path of one, or a search.",
-            expected="a built keras.Model, a path ending in .keras, a SearchResult or its directory",
-            received=f"a {type(model).__name__}",
-        )
-    _check_model(model)
-    return model.save, None
+    save = check_model(
+        model,
+        "The ancestor is a Keras model, the path of one, or a search.",
+        "a built keras.Model, a path ending in .keras, a SearchResult or its directory",
+    )
+    return save, None
 
 
 def _saved(winner: SearchResult, target: Path) -> None:
     winner.save(target)
-
-
-def _check_model(model: Any) -> None:
-    """Refuse a model that is not built or cannot be followed, before any directory is made."""
-    from gakeras.graph import read_graph, trace_channels
-
-    trace_channels(read_graph(model))

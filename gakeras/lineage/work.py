@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from gakeras.continuing import longest_job
 from gakeras.dispatch import Dispatcher
 from gakeras.jobs import Job
 from gakeras.lineage.family import Birth, Family, Grown, Member
@@ -16,8 +17,6 @@ from gakeras.lineage.settings import SynthesisSettings
 from gakeras.run import RunDirectory
 from gakeras.seeding import derive_seed
 from gakeras.synthesis import Synthesis
-
-_FAREWELL_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,7 @@ class Births:
 
     def submit(self, birth: Birth) -> None:
         """Start the job of a birth."""
-        left, cap = self.seconds_left(), self.settings.workers.timeout_seconds
-        limits = [cap, None if left is None else left + _FAREWELL_SECONDS]
-        timeout = min((limit for limit in limits if limit is not None), default=None)
+        timeout = longest_job(self.settings.workers.timeout_seconds, self.seconds_left())
         self.dispatcher.submit(birth_job(birth, self.family, self.run, self.settings), timeout)
 
     def collect(self, timeout: float) -> list[Grown]:

@@ -43,6 +43,7 @@ def search_content(history: History) -> Content:
             "networks": [name for name, _ in _networks(history)],
             "leaders": tables.leaders(history),
             "trainings": tables.trainings(history),
+            "stopped": tables.stopped(history),
         },
     )
 

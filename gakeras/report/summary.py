@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 
 from gakeras.fitness.objectives import fold_losses, fold_metrics, spread
 from gakeras.history import History
@@ -31,11 +32,20 @@ def facts(history: History) -> list[tuple[str, str]]:
 
 def state(history: History) -> str:
     """Say in words how far the run is, as far as a journal can tell."""
-    failed = len(history.evaluations) - len(history.succeeded)
     text = (
-        f"Of {len(history.evaluations):,} evaluations {len(history.succeeded):,} succeeded, {failed:,} failed"
-        f"; {len(history.turned_away):,} proposals were turned away without one."
+        f"Of {len(history.evaluations):,} evaluations {len(history.succeeded):,} succeeded, "
+        f"{len(history.failed):,} failed{_stopped_text(history)}; "
+        f"{len(history.turned_away):,} proposals were turned away without one."
     )
     if history.has_ended:
         return f"{text} The search has ended and its winner was trained."
     return text + waiting_text(len(history.open_proposals))
+
+
+def _stopped_text(history: History) -> str:
+    """Say how many evaluations were stopped early, by the word that their reasons begin with."""
+    if not history.stopped:
+        return ""
+    counts = Counter((each.result.reason or "unsaid").partition(":")[0] for each in history.stopped)
+    reasons = ", ".join(f"{count:,} {word}" for word, count in counts.most_common())
+    return f", {len(history.stopped):,} were stopped early ({reasons})"

@@ -71,8 +71,7 @@ def failures(history: History) -> Table:
     """Return every proposal without a score: failed, or turned away, with its reason."""
     failed = [
         (evaluation.proposal, evaluation.result.status, evaluation.result.reason)
-        for evaluation in history.evaluations
-        if evaluation.individual is None
+        for evaluation in history.failed
     ]
     away = [(proposal, str(proposal.verdict), proposal.reason) for proposal in history.turned_away]
     rows = [
@@ -80,6 +79,15 @@ def failures(history: History) -> Table:
         for proposal, status, reason in sorted([*failed, *away], key=lambda row: row[0].number)
     ]
     return Table(("", "status", "reason", "network"), rows)
+
+
+def stopped(history: History) -> Table:
+    """Return every evaluation that was given up early, with its reason."""
+    rows = [
+        (f"#{each.number}", each.result.reason or "", "; ".join(map(str, each.proposal.genome.blocks)))
+        for each in sorted(history.stopped, key=lambda each: each.number)
+    ]
+    return Table(("", "reason", "network"), rows)
 
 
 def metric_name(history: History) -> str:

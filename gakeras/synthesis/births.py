@@ -18,9 +18,10 @@ from gakeras.fitness.network import compiled_model, set_statistics
 from gakeras.fitness.new_weights import with_new_weights
 from gakeras.fitness.options import TrainingOptions
 from gakeras.graph.rebuilding import read_weights, write_weights
-from gakeras.jobs import JobFailed
+from gakeras.jobs import refusal
 from gakeras.seeding import derive_seed, isolated
 from gakeras.synthesis import ancestors
+from gakeras.synthesis.compaction import Shrunk
 from gakeras.synthesis.folding import fold_removed
 from gakeras.synthesis.masks import full_masks
 from gakeras.synthesis.mating import Network
@@ -55,8 +56,7 @@ def measure_ancestor(payload: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return _measure_ancestor(payload)
     except InputError as error:
-        parts = ("rule", "expected", "received", "way_out")
-        raise JobFailed(str(error), {"refused": {name: getattr(error, name) for name in parts}}) from error
+        raise refusal(error) from error
     finally:
         forget_models()
 
@@ -64,18 +64,20 @@ def measure_ancestor(payload: Mapping[str, Any]) -> dict[str, Any]:
 def _measure_ancestor(payload: Mapping[str, Any]) -> dict[str, Any]:
     path, seed = Path(payload["model"]), payload["seed"]
     losses: list[float] = []
+    small: Shrunk | None = None
     is_new = "training" in payload
     model = _built(payload) if is_new else load_ancestor(path)
     nursery = open_nursery(model, payload)
     network = Network(read_weights(model), full_masks(nursery.channels))
     if is_new:
         options = TrainingOptions(**payload["training"])
-        network, losses = nursery.raise_up(network, options, "float32", seed)
+        upbringing = nursery.raise_up(network, options, "float32", seed)
+        network, losses, small = upbringing.network, upbringing.losses, upbringing.small
         write_weights(model, network.weights)
         temporary = path.with_name(f".{path.name}.tmp.keras")
         model.save(temporary)
         temporary.rename(path)
-    measures = nursery.measure(network, "float32")
+    measures = nursery.measure(network, "float32", trained=small)
     check_better_than_chance(measures, nursery.head.task.outputs)
     if "answers" in payload:
         save_answers(Path(payload["answers"]), nursery.answer())
@@ -125,8 +127,9 @@ def bear_offspring(payload: Mapping[str, Any]) -> dict[str, Any]:
         )
         network = _newborn(nursery, offspring, payload["inherit"], seed)
         options, precision = TrainingOptions(**payload["training"]), payload["precision"]
-        network, losses = nursery.raise_up(network, options, precision, seed)
-        measures = nursery.measure(network, precision, options.dtype_policy)
+        upbringing = nursery.raise_up(network, options, precision, seed)
+        network, policy = upbringing.network, options.dtype_policy
+        measures = nursery.measure(network, precision, policy, trained=upbringing.small)
         total = sum(mask.size for mask in network.masks.values())
         drawn = {
             "synapses_drawn": offspring.num_drawn,
@@ -138,7 +141,7 @@ def bear_offspring(payload: Mapping[str, Any]) -> dict[str, Any]:
     finally:
         forget_models()
     return {
-        "measures": measures | drawn | {"losses": losses},
+        "measures": measures | drawn | {"losses": upbringing.losses},
         "artifacts": _save(network, payload["save_to"]),
     }
 
@@ -149,8 +152,10 @@ def train_last(payload: Mapping[str, Any]) -> dict[str, Any]:
         nursery = open_nursery(load_ancestor(Path(payload["model"])), payload)
         (parent,) = (_load(parent) for parent in payload["parents"])
         options, precision = TrainingOptions(**payload["training"]), payload["precision"]
-        network, losses = nursery.raise_up(parent, options, precision, payload["seed"])
-        measures = nursery.measure(network, precision, options.dtype_policy) | {"losses": losses}
+        upbringing = nursery.raise_up(parent, options, precision, payload["seed"])
+        network, policy = upbringing.network, options.dtype_policy
+        measures = nursery.measure(network, precision, policy, trained=upbringing.small)
+        measures |= {"losses": upbringing.losses}
     finally:
         forget_models()
     return {"measures": measures, "artifacts": _save(network, payload["save_to"])}

@@ -12,7 +12,7 @@ import numpy as np
 from gakeras.errors import InputError
 from gakeras.fitness.options import DtypePolicy
 from gakeras.graph import Channels, Graph, kept_indices, read_graph, resized_configs, take, trace_channels
-from gakeras.graph.rebuilding import read_weights, rebuild
+from gakeras.graph.rebuilding import read_weights, rebuild, write_weights
 from gakeras.graph.slices import Index
 from gakeras.synthesis.constants import Values, constant_values, shielded, summed_kernel, touches
 
@@ -59,12 +59,14 @@ class Shrunk:
     """A smaller model, and where its numbers stood in the one it comes from.
 
     Attributes:
-        model: New and uncompiled.
+        model: New and uncompiled, unless it was used again.
         indices: For each array of the larger model and each axis the positions that stayed, None for all.
+        changes: What the configurations of its layers, by path, have that those of the larger one have not.
     """
 
     model: keras.Model
     indices: Mapping[str, Index]
+    changes: Mapping[str, Mapping[str, Any]]
 
     def take(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the parts of arrays of the larger model's shapes that the smaller one has."""
@@ -88,10 +90,14 @@ def shrink(
     channels: Channels,
     weights: Mapping[str, np.ndarray],
     dtype_policy: DtypePolicy = "float32",
+    *,
+    earlier: Shrunk | None = None,
 ) -> Shrunk:
     """Return the model without the units that do nothing for these weights, as `compact` describes it.
 
     With a mixed dtype policy it computes in half precision, but for outputs and the scaling of inputs.
+    Where the layers become those of `earlier`, its model gets the new weights and is returned, as it is
+    compiled and traced; otherwise it is left alone.
     """
     values = constant_values(model, graph, channels, weights)
     kept = kept_units(channels, values, weights)
@@ -106,7 +112,10 @@ def shrink(
             changes.setdefault(path, {})["dtype"] = dtype_policy
     indices = kept_indices(channels, kept)
     small = {key: take(array, indices[key]) for key, array in folded.items()}
-    return Shrunk(rebuild(model, changes, small), indices)
+    if earlier is None or earlier.changes != changes:
+        return Shrunk(rebuild(model, changes, small), indices, changes)
+    write_weights(earlier.model, small)
+    return Shrunk(earlier.model, indices, changes)
 
 
 def masked_weights(

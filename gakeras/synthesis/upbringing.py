@@ -21,13 +21,28 @@ from gakeras.graph.rebuilding import read_weights
 from gakeras.jobs import JobFailed
 from gakeras.seeding import derive_seed, isolated
 from gakeras.synthesis.clusters import form_clusters
-from gakeras.synthesis.compaction import masked_weights, shrink
+from gakeras.synthesis.compaction import Shrunk, masked_weights, shrink
 from gakeras.synthesis.masks import Masks, count_synapses
 from gakeras.synthesis.mating import Network
 from gakeras.synthesis.measures import architectural_efficiency, cluster_efficiency, sparse_bytes
 from gakeras.synthesis.precision import Precision, impose_precision
 from gakeras.synthesis.strengths import BATCH_SIZE, NUM_BATCHES, gradient_strengths
 from gakeras.synthesis.weights import hold_masks
+
+
+@dataclass(frozen=True, eq=False)
+class Upbringing:
+    """What a training came to.
+
+    Attributes:
+        network: At its precision.
+        losses: Of every epoch.
+        small: The model that was trained, without the units that the network does not have.
+    """
+
+    network: Network
+    losses: list[float]
+    small: Shrunk
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +71,8 @@ class Nursery:
 
     def raise_up(
         self, network: Network, options: TrainingOptions, precision: Precision, seed: int
-    ) -> tuple[Network, list[float]]:
-        """Train a network with its masks held; return it at its precision, and the loss of every epoch.
+    ) -> Upbringing:
+        """Train a network with its masks held; return it at its precision.
 
         It is trained without the units that it does not have: the same steps up to rounding, in
         a fraction of the time. The order of examples and dropout are derived from the seed and
@@ -82,22 +97,30 @@ class Nursery:
                 raise JobFailed(f"diverged: the loss is not finite in epoch {epoch}", {"losses": losses})
             losses.append(loss)
         trained = small.put(network.weights, read_weights(small.model))
-        return Network(impose_precision(trained, precision, self.channels.kernels), network.masks), losses
+        grown = Network(impose_precision(trained, precision, self.channels.kernels), network.masks)
+        return Upbringing(grown, losses, small)
 
     def measure(
-        self, network: Network, precision: Precision, dtype_policy: DtypePolicy = "float32"
+        self,
+        network: Network,
+        precision: Precision,
+        dtype_policy: DtypePolicy = "float32",
+        *,
+        trained: Shrunk | None = None,
     ) -> dict[str, Any]:
         """Return everything that a history says of one network; the test set for the report alone.
 
-        What is measured is the compacted model, whose outputs are the masked one's.
+        What is measured is the compacted model, whose outputs are the masked one's. It is the model that was
+        `trained`, with new weights, unless training or rounding has left a unit of it with nothing to do.
 
         Raises:
             JobFailed: The validation loss is not finite.
         """
         weights = masked_weights(network.weights, network.masks)
-        model = shrink(self.model, self.graph, self.channels, weights, dtype_policy).model
-        self.head.compile(model, TrainingOptions())
-        trainer = Trainer(model, 128, len(self.validation))
+        small = shrink(self.model, self.graph, self.channels, weights, dtype_policy, earlier=trained)
+        if trained is None or small.model is not trained.model:
+            self.head.compile(small.model, TrainingOptions())
+        trainer = Trainer(small.model, 128, len(self.validation))
         measures: dict[str, Any] = self.head.scores(
             self.data.y[self.validation], trainer.predict(self.data.x, self.validation), "val"
         )
@@ -107,7 +130,7 @@ class Nursery:
             outputs = trainer.predict(self.data.x_test, np.arange(len(self.data.x_test)))
             tested = self.head.scores(self.data.y_test, outputs, "test")
             measures |= {name: value if math.isfinite(value) else None for name, value in tested.items()}
-        return measures | self._size(network.masks, model_cost(model), precision)
+        return measures | self._size(network.masks, model_cost(small.model), precision)
 
     def weighed(self, network: Network, seed: int) -> Network:
         """Return a network with the strengths that the loss on the training part gives its synapses."""

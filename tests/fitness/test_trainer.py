@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from gakeras.fitness.trainer import Trainer
+from gakeras.fitness.trainer import Step, Trainer
 
 X = np.arange(60, dtype=np.float64).reshape(30, 2) / 10  # X[i, 0] * 5 is i
 Y = np.cos(np.arange(30, dtype=np.float32))[:, None]
@@ -162,6 +162,17 @@ def test_an_epoch_is_a_function_of_its_seed_and_of_the_weights_before(trainer: T
         ends.append((loss, everything(trainer)))
     assert ends[0][0] == ends[2][0] != ends[1][0]
     assert_same(ends[0][1], ends[2][1])
+
+
+def test_an_epoch_is_its_steps(trainer: Trainer) -> None:
+    trainer.reset(3)
+    of_epoch = trainer.train_epoch(X, Y, np.arange(20), seed=5, rate_factor=0.5)
+    after = everything(trainer)
+    trainer.reset(3)
+    order = np.random.default_rng(5).permutation(np.arange(20))
+    steps = [Step(batch, 0.5, np.ones(4)) for batch in np.split(order, 5)]
+    assert np.mean(list(trainer.train_steps(X, Y, steps, seed=5))) == pytest.approx(of_epoch, rel=1e-6)
+    assert_same(everything(trainer), after)
 
 
 def test_a_rate_factor_scales_the_learning_rate_the_model_was_compiled_with(trainer: Trainer) -> None:

@@ -35,6 +35,7 @@ KINDS = {
     "train_member": "stub_growth:train_member",
     "train_jointly": "stub_growth:train_jointly",
     "join_ensemble": "stub_growth:join_ensemble",
+    "convert": "gakeras.exporting.work:convert",
 }
 
 

@@ -182,6 +182,7 @@ def test_a_refused_start_is_an_input_error_also_on_resume(tmp_path: Path) -> Non
         ({"y": np.linspace(0, 1, 40)}, "Class labels must be whole numbers"),
         ({"y": TABLE.y[:-1]}, "40 examples in x, 39 targets"),
         ({"population_size": 2}, "M2 < M1"),
+        ({"training": {"shift": 0.1}}, "Only images can be varied"),
         ({"iteration": 3}, "the nearest is `iterations`"),
         ({"mutations": {"widen": -1}}, "mutations.widen"),
         ({"validation_share": 0.01}, "validation_share that splits the 40"),

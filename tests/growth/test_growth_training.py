@@ -101,6 +101,16 @@ def test_a_training_depends_on_its_job_alone(run: GrowthRun, plan: GrowthSetting
     assert other["loss"] != first["loss"] and other["transforms"] == first["transforms"]
 
 
+def test_images_are_varied_where_that_is_wanted_and_the_same_training_varies_them_alike(
+    run: GrowthRun, plan: GrowthSettings
+) -> None:
+    training = Training(6, 1, "newcomer", 6, 0, 0, (4,), steps=3, age=15)
+    varied = settings(training={"batch_size": 16, "learning_rate": 0.01, "shift": 0.3, "crop": 0.3})
+    first = done(training, run, varied).measures
+    assert first["loss"] != done(training, run, plan).measures["loss"]
+    assert done(training, run, varied).measures == first
+
+
 def test_the_last_leg_lets_the_rate_fall(run: GrowthRun, plan: GrowthSettings) -> None:
     done(Training(5, 1, "last", 0, 0, 0, (), steps=4, age=16), run, plan)
     assert float(load(run, 5).optimizer.learning_rate) == pytest.approx(0.01 * 0.1464, rel=1e-3)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from gakeras.errors import InputError
 from gakeras.jobs import JobResult
-from gakeras.lineage.family import Birth, Family, Grown, Member, next_parents
-from gakeras.lineage.loop import generations
+from gakeras.lineage.family import Birth, Event, Family, Grown, Member, next_births, next_parents
 from gakeras.lineage.settings import SynthesisSettings, synthesis_settings
+from gakeras.rounds import rounds
 
 Accuracy = Callable[[Birth], float | None]
 
@@ -48,6 +48,12 @@ class Stub:
 
 def settings(**changes: Any) -> SynthesisSettings:
     return synthesis_settings({"generations": 3} | changes)
+
+
+def generations(
+    family: Family, settings: SynthesisSettings, nursery: Stub, **limits: Callable[[], bool]
+) -> Iterator[list[Event]]:
+    return rounds(family, lambda: next_births(family, settings), nursery, **limits)
 
 
 def grow(accuracy: Accuracy, family: Family | None = None, **changes: Any) -> Family:

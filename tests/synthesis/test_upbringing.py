@@ -8,7 +8,7 @@ import pytest
 from keras_models import NETWORKS
 from random_masks import random_masks
 
-from gakeras.graph import read_graph, trace_channels
+from gakeras.graph import model_cost, read_graph, trace_channels
 from gakeras.graph.rebuilding import read_weights, write_weights
 from gakeras.synthesis.compaction import compact, masked_weights, shrink
 from gakeras.synthesis.masks import remove_dead
@@ -65,3 +65,30 @@ def test_a_living_synapse_that_happens_to_be_zero_can_still_learn() -> None:
     shrunk = shrink(model, graph, channels, with_zeros_alive(Network(weights, masks)))
     assert shrunk.model.get_layer("in").units == 4
     assert np.abs(read_weights(shrunk.model)["in/kernel"]).max() < 1e-30
+
+
+def test_a_model_that_was_trained_is_measured_as_it_is_unless_a_unit_has_died_in_the_training() -> None:
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(8, activation="relu", name="hidden", bias_initializer="ones"),
+            keras.layers.Dense(2, name="out"),
+        ]
+    )
+    graph = read_graph(model)
+    channels = trace_channels(graph)
+    masks = {"hidden/kernel": np.arange(8) < np.full((4, 1), 5)}
+    weights = masked_weights(read_weights(model), masks)
+    trained = shrink(model, graph, channels, weights)
+    assert trained.model.get_layer("hidden").units == 5
+    moved = {key: array * np.float32(1.5) for key, array in weights.items()}
+    dying = moved | {"hidden/kernel": moved["hidden/kernel"] * (np.arange(8) > 0)}
+    x = np.random.default_rng(1).normal(size=(6, 4)).astype("float32")
+
+    for after, is_same in ((moved, True), (dying, False)):
+        measured = shrink(model, graph, channels, after, earlier=trained)
+        anew = shrink(model, graph, channels, after)
+        assert (measured.model is trained.model) is is_same
+        assert model_cost(measured.model) == model_cost(anew.model)
+        np.testing.assert_array_equal(measured.model.predict_on_batch(x), anew.model.predict_on_batch(x))
+    assert shrink(model, graph, channels, moved, "mixed_bfloat16", earlier=trained).model is not trained.model

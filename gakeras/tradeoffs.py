@@ -1,0 +1,39 @@
+"""Which individuals of a search can be compared, and which of them is the best within limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gakeras.errors import InputError
+from gakeras.evolution import Individual, rank_finalists
+from gakeras.fitness.objectives import Objective, measure
+from gakeras.replay import Replay
+
+
+def comparable(past: Replay) -> list[Individual]:
+    """Return the individuals whose losses are of the same folds: the finalists, or else all."""
+    return rank_finalists(past.evaluated, past.state.finals) or past.evaluated
+
+
+def best_within(individuals: Sequence[Individual], limits: Mapping[Objective, float]) -> Individual:
+    """Return the individual with the lowest loss of all whose measures are at most the limits.
+
+    Raises:
+        InputError: None is within the limits.
+    """
+    fitting = [
+        individual
+        for individual in individuals
+        if all(measure(individual.measures, name) <= limit for name, limit in limits.items())
+    ]
+    if not fitting:
+        least = {
+            name: min((measure(each.measures, name) for each in individuals), default=None) for name in limits
+        }
+        raise InputError(
+            "The network that is selected is one that was evaluated.",
+            expected=", ".join(f"max_{name} of at least {value}" for name, value in least.items()),
+            received=", ".join(f"max_{name}={limit}" for name, limit in limits.items()),
+            way_out="Allow more, or search with the measure among the objectives.",
+        )
+    return min(fitting, key=lambda individual: individual.loss)
