@@ -17,6 +17,7 @@ from gakeras.errors import InputError
 from gakeras.evolution import Caps, Fidelity, Islands, Screening, Variation
 from gakeras.fitness.objectives import Objective
 from gakeras.fitness.options import DtypePolicy, Optimizer, Schedule, TrainingOptions
+from gakeras.scores import FitnessEpoch
 from gakeras.validation import read_values, validated
 
 _STRICT = ConfigDict(extra="forbid")
@@ -44,7 +45,11 @@ class DataSettings:
 
 @dataclass(frozen=True, config=_STRICT)
 class FinalSettings:
-    """The final training of the winner and, the same way, of the networks it is compared with."""
+    """The final training of the winner and, the same way, of the networks it is compared with.
+
+    With `stop_at = "best"` the winner's ends where its validation loss was lowest, a mean over the
+    folds that were trained for as many epochs; all epochs are done where there are none.
+    """
 
     epochs: PositiveInt = 20
     batch_size: PositiveInt = 128
@@ -55,6 +60,7 @@ class FinalSettings:
     crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
     flip: bool = False
     dtype_policy: DtypePolicy = "float32"
+    stop_at: FitnessEpoch = "last"
     repeats: PositiveInt = 1
     baselines: tuple[str, ...] = ()
 
@@ -117,8 +123,10 @@ class Settings:
     to the letter. `max_first_failures` evaluations that all fail end the run.
     `max_cpu_seconds` is a budget in CPU-seconds of the workers, over all their threads.
     Several `objectives` are traded off by NSGA-II; a `penalty` adds to the loss, for each
-    unit of another measure (see `gakeras.fitness.objectives`). With `inherit = "weights"` children
-    begin with weights of their parents, fold by fold (see `gakeras.fitness.inheritance`).
+    unit of another measure (see `gakeras.fitness.objectives`). The loss of a fold is that of its
+    last epoch, or with `fitness_epoch = "best"` that of its best one, which the measures name. With
+    `inherit = "weights"` children begin with weights of their parents, fold by fold (see
+    `gakeras.fitness.inheritance`).
     """
 
     name: str = "search"
@@ -136,6 +144,7 @@ class Settings:
     num_folds: Annotated[int, Field(ge=2)] = 5
     objectives: tuple[Objective, ...] = ("loss",)
     penalty: dict[Objective, PositiveFloat] = field(default_factory=dict)
+    fitness_epoch: FitnessEpoch = "last"
     max_first_failures: PositiveInt = 8
     inherit: Literal["none", "weights"] = "none"
     data: DataSettings | None = None
@@ -187,6 +196,16 @@ class Settings:
             raise ValueError(
                 f"objectives: the loss first, then different others, and penalties of others than it, "
                 f"received objectives={names}, penalty={self.penalty}"
+            )
+        if (
+            self.final.stop_at == "best"
+            and self.fidelity.kind == "full"
+            and self.final.epochs != self.training.epochs
+        ):
+            raise ValueError(
+                f"final.stop_at: the best epoch is that of folds as long as the final training, so it needs "
+                f"fidelity.kind='rungs' or final.epochs=training.epochs, received final.stop_at='best', "
+                f"{self.final.epochs} and {self.training.epochs}"
             )
         baselines = self.final.baselines
         if len({"best", *baselines}) <= len(baselines):

@@ -109,6 +109,8 @@ def evaluation_job(step: Step, run: RunDirectory, settings: Settings) -> Job:
         payload["keep"] = True
     if "latency" in (*settings.objectives, *settings.penalty):
         payload["latency"] = True
+    if settings.fitness_epoch != "last":
+        payload["fitness_epoch"] = settings.fitness_epoch
     if step.stage == "search":
         payload |= _stops(settings)
         payload |= _heritage(step, run, settings)

@@ -68,7 +68,7 @@ class TrainingSummary:
 
 @dataclass(frozen=True)
 class FinalTraining:
-    """One repeat of one network's final training."""
+    """One repeat of one network's final training; it ends after all epochs, or `stop_after` so many."""
 
     name: str
     genome: Genome
@@ -77,6 +77,7 @@ class FinalTraining:
     run_seed: int
     data_dir: Path
     save_to: Path | None = None
+    stop_after: int | None = None
 
     def job(self) -> Job:
         """Return the job that does it."""
@@ -87,6 +88,7 @@ class FinalTraining:
             "run_seed": self.run_seed,
             "data_dir": str(self.data_dir),
             "save_to": str(self.save_to) if self.save_to else None,
+            "stop_after": self.stop_after,
         }
         return Job(id=f"{self.name}/{self.repeat}", kind="train", payload=payload)
 
@@ -99,10 +101,12 @@ class FinalTraining:
             "training": asdict(self.options),
             "data_dir": self.data_dir.name,
             "saved": self.save_to is not None,
+            "stop_after": self.stop_after,
         }
 
     def is_that_of(self, key: Mapping[str, Any]) -> bool:
         """Tell whether a journal's key means this training; a field it lacks had its default."""
+        key = {"stop_after": None, **key}
         return {**key, "training": asdict(TrainingOptions(**key["training"]))} == self.key()
 
 

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gakeras.cards import search_sections
 from gakeras.config import Settings, training_options
@@ -27,6 +27,7 @@ from gakeras.journal import JournalWriter, read_journal
 from gakeras.progress import Progress
 from gakeras.replay import Replay, leaders, replay
 from gakeras.run import RunDirectory
+from gakeras.scores import mean_best_epoch
 from gakeras.session import Session
 from gakeras.supervision import child_options
 
@@ -168,7 +169,7 @@ class SearchResult:
         *,
         x_test: Any = None,
         y_test: Any = None,
-        epochs: int = 20,
+        epochs: int | Literal["best"] = 20,
         batch_size: int = 128,
         optimizer: str = "rmsprop",
         learning_rate: float | None = None,
@@ -182,7 +183,8 @@ class SearchResult:
                 read once, to disk.
             x_test, y_test: Test data in the same ways; by default those of the search.
             epochs, batch_size, optimizer, learning_rate: The training; the defaults are the
-                paper's 20 epochs of RMSprop.
+                paper's 20 epochs of RMSprop. `epochs="best"` are as many as gave the lowest validation
+                loss, a mean over the folds of the search.
             repeats: Trainings, each from other initial weights.
 
         Returns:
@@ -195,6 +197,8 @@ class SearchResult:
             InputError: The data or a setting cannot be used; nothing was trained.
             RunError: A training failed.
         """
+        if epochs == "best":
+            epochs = mean_best_epoch(self.best.measures["folds"]) or 1
         options = training_options(
             epochs=epochs, batch_size=batch_size, optimizer=optimizer, learning_rate=learning_rate
         )
@@ -212,7 +216,8 @@ class SearchResult:
         networks = [("best", self.best.genome)]
         networks += [(name, self.settings.network(name)) for name in self.settings.final.baselines]
         final = self.settings.final
-        return self._train(networks, final.training, final.repeats, self.run.data, session)
+        stop_after = self._stop_after()
+        return self._train(networks, final.training, final.repeats, self.run.data, session, stop_after)
 
     def save(self, path: str | Path) -> Path:
         """Save the best network as a plain `.keras` file that takes raw data and loads with Keras alone.
@@ -258,7 +263,8 @@ class SearchResult:
     def _trained_model(self) -> Path:
         if self._model is None:
             final = self.settings.final
-            self._train([("best", self.best.genome)], final.training, 1, self.run.data)
+            networks = [("best", self.best.genome)]
+            self._train(networks, final.training, 1, self.run.data, stop_after=self._stop_after())
         assert self._model is not None
         return self._model
 
@@ -269,6 +275,7 @@ class SearchResult:
         repeats: int,
         data_dir: Path,
         session: Session | None = None,
+        stop_after: int | None = None,
     ) -> list[TrainingSummary]:
         trainings = [
             FinalTraining(
@@ -278,9 +285,10 @@ class SearchResult:
                 repeat,
                 self.settings.seed,
                 data_dir,
-                save_to=self._model_path(genome, options, data_dir)
+                save_to=self._model_path(genome, options, data_dir, stop_after)
                 if (name, repeat) == ("best", 0)
                 else None,
+                stop_after=stop_after if name == "best" else None,
             )
             for repeat in range(repeats)
             for name, genome in networks
@@ -323,10 +331,19 @@ class SearchResult:
         store_arrays(arrays, check_arrays(arrays, task=self.settings.task, num_folds=2), data_dir)
         return data_dir
 
-    def _model_path(self, genome: Genome, options: TrainingOptions, data_dir: Path) -> Path:
-        name = "-".join(
-            [genome.digest, *(str(value) for value in asdict(options).values() if value is not None)]
-        )
+    def _stop_after(self) -> int | None:
+        """Return how many epochs of the winner's final training are done; None for all."""
+        if self.settings.final.stop_at == "last":
+            return None
+        measures = self.best.measures
+        as_long = measures["folds"] if self.settings.fidelity.kind == "full" else measures.get("final", ())
+        return mean_best_epoch(as_long)
+
+    def _model_path(
+        self, genome: Genome, options: TrainingOptions, data_dir: Path, stop_after: int | None
+    ) -> Path:
+        values = [*asdict(options).values(), stop_after]
+        name = "-".join([genome.digest, *(str(value) for value in values if value is not None)])
         folder = self.run.models if data_dir == self.run.data else self.run.models / data_dir.name
         return folder / f"{name}.keras"
 

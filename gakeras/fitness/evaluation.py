@@ -24,6 +24,7 @@ from gakeras.fitness.options import TrainingOptions, training_of
 from gakeras.fitness.stopping import stop_rule
 from gakeras.fitness.trainer import Trainer
 from gakeras.jobs import JobFailed
+from gakeras.scores import best_epoch
 from gakeras.seeding import derive_seed
 
 
@@ -40,15 +41,17 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
             `training` (`TrainingOptions` as JSON), `data_dir`, `folds_file`, and perhaps
             `load_from` and `save_to`: directories of checkpoints, one file a fold; `dead` and
             `max_epoch_seconds`: when to stop early (see `gakeras.fitness.stopping`); `latency`:
-            whether to measure that; `keep`: whether another job on this network is to come;
+            whether to measure that; `fitness_epoch`: `best` if that is the one to be scored; `keep`:
+            whether another job on this network is to come;
             `heritage`: `parents`, their folders of weights by number, and `folder`, for its own.
 
     Returns:
         Measures: parameters, FLOPs, activations (numbers that the layers of one example put
         out), whether the model had to be traced, and for every fold a list of epochs with
-        training loss, validation loss and metric, seconds and CPU-seconds; bytes of the weights
-        and, where asked for, the seconds one example takes. With a heritage a fold has an `age`, epochs of
-        training with those of its ancestors, and `inherited`, from whom each layer came.
+        training loss, validation loss and metric, seconds and CPU-seconds, and perhaps the
+        `scored_epoch`; bytes of the weights and, where asked for, the seconds one example takes.
+        With a heritage a fold has an `age`, epochs of training with those of its ancestors, and
+        `inherited`, from whom each layer came.
         Artifacts: the checkpoints. With the status `stopped` and a reason where it was not worth going on.
 
     Raises:
@@ -102,6 +105,8 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
                 reason = is_hopeless(record["epochs"])
                 if reason is not None:
                     return {"status": "stopped", "reason": reason, "measures": measures}
+            if payload.get("fitness_epoch") == "best":
+                record["scored_epoch"] = best_epoch(record["epochs"])["epoch"]
             if heritage is not None:
                 record["age"] += len(record["epochs"])
                 heritage.leave(trainer.model, fold, record["age"])

@@ -25,7 +25,8 @@ def train(payload: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         payload: `genome`, `run_seed`, `repeat`, `training` (`TrainingOptions` as JSON),
-            `data_dir`, and perhaps `save_to`: the path of a `.keras` file.
+            `data_dir`, and perhaps `save_to`: the path of a `.keras` file; `stop_after`: how many of
+            the epochs are done.
 
     Returns:
         Measures: parameters, FLOPs, the training loss of every epoch, and at the end loss and
@@ -47,7 +48,7 @@ def train(payload: Mapping[str, Any]) -> dict[str, Any]:
         trainer.reset(seed)
         set_statistics(trainer.model, data.x, data.y)
         everyone = np.arange(len(data.x))
-        for epoch in range(options.epochs):
+        for epoch in range(min(payload.get("stop_after") or options.epochs, options.epochs)):
             epoch_seed, rate_factor = derive_seed(seed, "epoch", epoch), options.rate_factor(epoch)
             loss = trainer.train_epoch(data.x, data.y, everyone, epoch_seed, rate_factor)
             if not math.isfinite(loss):
