@@ -167,6 +167,10 @@ class Settings:
                 "a search needs a budget: max_evaluations, max_seconds, max_cpu_seconds, or more than one, "
                 "received none"
             )
+        if self.caps.max_cpu_seconds == "auto" and self.budget_cpu_seconds(1) is None:
+            raise ValueError(
+                "caps.max_cpu_seconds: 'auto' is a share of max_cpu_seconds or max_seconds, received neither"
+            )
         if not self.fidelity.is_plain and self.algorithm != "steady_state":
             raise ValueError(
                 "fidelity: evaluations in steps need algorithm='steady_state', received 'generational'"
@@ -223,6 +227,12 @@ class Settings:
     def first_population(self) -> int:
         """How many random individuals must have been accepted before the first mating."""
         return self.min_population_size or self.population_size
+
+    def budget_cpu_seconds(self, slots: int) -> float | None:
+        """Return the CPU-seconds that so many workers may take by the budgets of time; None for no limit."""
+        limits = [] if self.max_cpu_seconds is None else [self.max_cpu_seconds]
+        limits += [] if self.max_seconds is None else [slots * self.max_seconds]
+        return min(limits, default=None)
 
     def network(self, name: str) -> Genome:
         """Return a network of this config, or one that is shipped, by its name."""

@@ -150,7 +150,7 @@ def _stops(settings: Settings) -> dict[str, Any]:
     stops: dict[str, Any] = {}
     if fidelity.dead_after:
         stops["dead"] = {"after": fidelity.dead_after, "share": fidelity.dead_share}
-    if caps.max_cpu_seconds is not None:
+    if isinstance(caps.max_cpu_seconds, float):
         num_epochs = settings.num_folds * settings.training.epochs
         stops["max_epoch_seconds"] = caps.overshoot * caps.max_cpu_seconds / num_epochs
     return stops

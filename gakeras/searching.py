@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from deap import base
@@ -57,6 +58,7 @@ def continue_search(
     """
     workers = settings.workers
     factory = choose_executor(executor, workers.workers, workers.workers_per_device)
+    settings = replace(settings, caps=settings.caps.within(settings.budget_cpu_seconds(factory.slots)))
     was_interrupted = False
     with JournalWriter(run.journal) as journal, session:
         past = replay(read_journal(run.journal), settings)
@@ -97,18 +99,16 @@ def continue_search(
 
 def _finals(settings: Settings, slots: int) -> Finals | None:
     """Return how finalists are compared, where candidates do not get all folds."""
-    fidelity = settings.fidelity
+    fidelity, budget = settings.fidelity, settings.budget_cpu_seconds(slots)
     if fidelity.kind == "full":
         return None
-    budgets = [] if settings.max_cpu_seconds is None else [settings.max_cpu_seconds]
-    budgets += [] if settings.max_seconds is None else [slots * settings.max_seconds]
     return Finals(
         fidelity.num_finalists,
         settings.num_folds,
         settings.training.epochs,
         settings.final.epochs,
         fidelity.num_final_folds,
-        max_cpu_seconds=fidelity.finals_share * min(budgets) if budgets else None,
+        max_cpu_seconds=None if budget is None else fidelity.finals_share * budget,
     )
 
 

@@ -55,7 +55,8 @@ def test_the_mean_of_the_best_epochs_is_that_of_the_folds_and_a_lost_one_is_neve
 
 
 def test_a_search_asks_its_workers_for_the_best_epoch_and_reads_its_fitness_from_it(tmp_path: Path) -> None:
-    run = run_stub(tmp_path / "run", fitness_epoch="best", training={"epochs": 5}, max_evaluations=5)
+    changes = {"fitness_epoch": "best", "training": {"epochs": 5}, "max_evaluations": 5}
+    run = run_stub(tmp_path / "run", executor="debug", **changes)
     for record in records(tmp_path / "run", "finished"):
         for fold in record["measures"]["folds"]:
             assert fold["epochs"][fold["scored_epoch"]] == best_epoch(fold["epochs"])
@@ -67,7 +68,7 @@ def test_the_final_training_of_the_winner_ends_at_its_best_epoch_and_those_of_ot
     tmp_path: Path,
 ) -> None:
     result = run_stub(
-        tmp_path / "run", fidelity="rungs", training={"epochs": 4}, max_evaluations=8,
+        tmp_path / "run", executor="debug", fidelity="rungs", training={"epochs": 4}, max_evaluations=8,
         final={"epochs": 9, "stop_at": "best", "baselines": ["table_baseline"]},
     )  # fmt: skip
     expected = mean_best_epoch(result.best.measures["final"])
@@ -80,7 +81,7 @@ def test_the_final_training_of_the_winner_ends_at_its_best_epoch_and_those_of_ot
 
 
 def test_train_best_takes_the_epochs_from_the_folds(tmp_path: Path) -> None:
-    result = run_stub(tmp_path / "run", training={"epochs": 6}, max_evaluations=4)
+    result = run_stub(tmp_path / "run", executor="debug", training={"epochs": 6}, max_evaluations=4)
     result.train_best(epochs="best")
     (record,) = records(tmp_path / "run", "trained")
     assert record["key"]["training"]["epochs"] == mean_best_epoch(result.best.measures["folds"])
