@@ -6,7 +6,7 @@ import html
 import shutil
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -281,7 +281,7 @@ class SearchResult:
             FinalTraining(
                 name,
                 genome,
-                options,
+                self._options(options) if name == "best" else options,
                 repeat,
                 self.settings.seed,
                 data_dir,
@@ -330,6 +330,13 @@ class SearchResult:
         data_dir = self.run.models / f"data-{arrays_digest(arrays)[:12]}"
         store_arrays(arrays, check_arrays(arrays, task=self.settings.task, num_folds=2), data_dir)
         return data_dir
+
+    def _options(self, options: TrainingOptions) -> TrainingOptions:
+        """Return the options of the winner's training, by the dtype policy that was chosen for it."""
+        chosen = self.best.measures.get("dtype_policy")
+        if options.dtype_policy != "auto" or chosen is None:
+            return options
+        return replace(options, dtype_policy=chosen)
 
     def _stop_after(self) -> int | None:
         """Return how many epochs of the winner's final training are done; None for all."""

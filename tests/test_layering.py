@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "encoding": {"errors"},
     "errors": set(),
     "estimators": {"api", "errors"},
-    "evaluations": {"config", "dispatch", "evolution", "jobs", "run"},
+    "evaluations": {"config", "dispatch", "evolution", "fitness", "jobs", "run"},
     "evolution": {"encoding", "errors", "jobs", "scores", "seeding"},
     "executors": {"errors", "jobs", "launcher", "workers"},
     "exporting": {"data", "errors", "fitness", "graph", "synthesis"},

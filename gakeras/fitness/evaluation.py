@@ -8,6 +8,7 @@ import math
 import statistics
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from gakeras.encoding import Genome, genome_cost, num_activations
 from gakeras.fitness.heritage import heritage_of
 from gakeras.fitness.network import compiled_model, score, set_statistics
 from gakeras.fitness.options import TrainingOptions, training_of
+from gakeras.fitness.precision import with_chosen_policy
 from gakeras.fitness.stopping import stop_rule
 from gakeras.fitness.trainer import Trainer
 from gakeras.jobs import JobFailed
@@ -51,7 +53,8 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
         training loss, validation loss and metric, seconds and CPU-seconds, and perhaps the
         `scored_epoch`; bytes of the weights and, where asked for, the seconds one example takes.
         With a heritage a fold has an `age`, epochs of training with those of its ancestors, and
-        `inherited`, from whom each layer came.
+        `inherited`, from whom each layer came. With the dtype policy `auto` the one that was chosen,
+        and the `step_seconds` that decided.
         Artifacts: the checkpoints. With the status `stopped` and a reason where it was not worth going on.
 
     Raises:
@@ -71,10 +74,16 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
     }
     artifacts: dict[str, str] = {}
     heritage = heritage_of(payload, genome, data.info, folds)
-    key = json.dumps([payload[name] for name in ("genome", "training", "data_dir", "folds_file")])
-    trainer = _paused.pop(key, None)
-    measures["traced"] = trainer is None
+    key = ""
     try:
+        if options.dtype_policy == "auto":
+            _forget_paused()
+            options, chosen = with_chosen_policy(options, genome, data)
+            measures |= chosen
+            forget_models()
+        key = _key(payload, options)
+        trainer = _paused.pop(key, None)
+        measures["traced"] = trainer is None
         if trainer is None:
             _forget_paused()
             model = compiled_model(genome, data.info, options)
@@ -143,6 +152,11 @@ def forget_models() -> None:
 
 _paused: dict[str, Trainer] = {}
 """The trainer of the last evaluation that is to go on: where this worker does the next step, it is traced."""
+
+
+def _key(payload: Mapping[str, Any], options: TrainingOptions) -> str:
+    """Return what a trainer is known by: the network, its training and its data."""
+    return json.dumps([payload["genome"], asdict(options), payload["data_dir"], payload["folds_file"]])
 
 
 def _forget_paused() -> None:

@@ -15,6 +15,7 @@ from gakeras.encoding import Genome, genome_cost
 from gakeras.fitness.evaluation import forget_models
 from gakeras.fitness.network import compile_model, compiled_model, metric_name, score, set_statistics
 from gakeras.fitness.options import TrainingOptions, training_of
+from gakeras.fitness.precision import with_chosen_policy
 from gakeras.fitness.trainer import Trainer
 from gakeras.jobs import JobFailed
 from gakeras.seeding import derive_seed
@@ -43,6 +44,8 @@ def train(payload: Mapping[str, Any]) -> dict[str, Any]:
     measures: dict[str, Any] = {"parameters": cost.parameters, "flops": cost.flops, "epochs": []}
     seed = derive_seed(payload["run_seed"], genome.digest, "final", payload["repeat"])
     try:
+        options, chosen = with_chosen_policy(options, genome, data)
+        measures |= chosen
         model = compiled_model(genome, data.info, options)
         trainer = Trainer(model, options.batch_size, len(data.x), options)
         trainer.reset(seed)
