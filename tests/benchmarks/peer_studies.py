@@ -12,14 +12,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from peer_outcomes import Json, Outcome
-from peer_systems import LEVERS, systems_of
+from peer_systems import systems_of
 from peer_tasks import Bench, evaluate_task, train_task
 
 from gakeras.evolution import Fitness
 from gakeras.history import read_history
 
 
-def front_table(bench: Bench, seeds: Sequence[int], names: Sequence[str]) -> str:
+def front_table(bench: Bench, names: Sequence[str], seeds: Sequence[int]) -> str:
     """Return the hypervolume of each system's front of loss and log10 of parameters, seed by seed.
 
     The reference point is the same for all: the loss of guessing, and the config's cap on parameters.
@@ -69,7 +69,7 @@ def hypervolume(outcome: Outcome, reference: tuple[float, float]) -> float:
     return float(volume(front, list(reference))) if front else 0.0
 
 
-def lever_table(bench: Bench, seeds: Sequence[int], sample: int | None) -> str:
+def lever_table(bench: Bench, names: Sequence[str], seeds: Sequence[int], sample: int | None) -> str:
     """Return a row a lever: what it saw, its winner's loss anew on all folds, and whom it dropped wrongly.
 
     A sample of what was stopped or turned away is evaluated in full, from other weights than the
@@ -81,7 +81,7 @@ def lever_table(bench: Bench, seeds: Sequence[int], sample: int | None) -> str:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for budget in bench.budgets:
-        for name in LEVERS:
+        for name in names:
             rows = [row for seed in seeds if (row := _lever(bench, name, budget, seed, sample or 5))]
             if not rows:
                 continue

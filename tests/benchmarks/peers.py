@@ -30,7 +30,7 @@ from typing import Any
 
 from peer_outcomes import Json, Outcome, write_json
 from peer_studies import front_table, honesty_table, lever_table
-from peer_systems import FRONTS, SYSTEMS, systems_of
+from peer_systems import FRONTS, LEVERS, SYSTEMS, systems_of
 from peer_tasks import Bench, train_task
 
 SHARED = ("config", "data", "limit", "threads", "changes")
@@ -46,9 +46,9 @@ def main() -> None:
     )  # fmt: skip
     check_same(bench)
     if options.levers:
-        print(lever_table(bench, options.seeds, options.sample))
+        print(lever_table(bench, options.systems or list(LEVERS), options.seeds, options.sample))
     elif options.objectives:
-        print(front_table(bench, options.seeds, list(FRONTS)))
+        print(front_table(bench, options.systems or list(FRONTS), options.seeds))
     elif options.honesty:
         print(honesty_table(bench, options.seeds, options.sample))
     else:
@@ -154,7 +154,7 @@ def parsed(arguments: list[str]) -> Any:
         "--budgets", type=float, nargs="+", default=[480.0], help="CPU-seconds of each search"
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--systems", nargs="+", default=[], help="by default all, and the config's baselines")
+    parser.add_argument("--systems", nargs="+", default=[], help="or levers, or fronts; by default all")
     parser.add_argument("--repeats", type=int, default=3, help="final trainings of each winner")
     parser.add_argument("--sample", type=int, help="individuals trained again (--honesty 20, --levers 5)")
     parser.add_argument("--threads", type=int, default=1)
