@@ -97,7 +97,8 @@ def search(
             `variation={"tournament_size": 5}` or `algorithm="generational"`;
             `max_cpu_seconds`, a budget in the workers' CPU-seconds; `fidelity="rungs"`, which stops
             what falls behind and gives all folds to the finalists alone (see `Fidelity`);
-            `objectives=("loss", "parameters")`, traded off by NSGA-II.
+            `objectives=("loss", "parameters")`, traded off by NSGA-II; `caps={"max_cpu_seconds": "auto"}`,
+            no candidate above a twentieth of the budget of time. docs/budgets.md has them all.
 
     Returns:
         A `SearchResult`: `best`, `leaderboard(n)`, `train_best()`, `save(path)`.
