@@ -43,6 +43,9 @@ from gakeras.run import RunDirectory
 from gakeras.session import Session
 from gakeras.supervision import child_options
 
+ROOM = 3.0
+"""An automatic cap on costs is at least so many times what the smallest network of the calibration takes."""
+
 
 def continue_search(
     run: RunDirectory,
@@ -58,7 +61,6 @@ def continue_search(
     """
     workers = settings.workers
     factory = choose_executor(executor, workers.workers, workers.workers_per_device)
-    settings = replace(settings, caps=settings.caps.within(settings.budget_cpu_seconds(factory.slots)))
     was_interrupted = False
     with JournalWriter(run.journal) as journal, session:
         past = replay(read_journal(run.journal), settings)
@@ -71,9 +73,10 @@ def continue_search(
                 Dispatcher(factory, options, stall_seconds=workers.stall_seconds) as dispatcher,
                 _progress(settings, past, budget, progress) as bar,
             ):
-                evaluations = Evaluations(run, settings, past.state, dispatcher, budget.seconds_left)
                 if budget.stop_reason(past.state) is None:
                     _calibrate(past, run, settings, dispatcher, journal)
+                settings = _capped(settings, past, factory.slots)
+                evaluations = Evaluations(run, settings, past.state, dispatcher, budget.seconds_left)
                 losses = [individual.loss for individual in past.evaluated]
                 try:
                     for events in _stages(past, settings, run, evaluations, budget, finals):
@@ -136,6 +139,14 @@ def _calibrate(
     journal.append([{"type": "calibrated", "elapsed": past.elapsed, **result.to_json()}])
     past.calibration = [Timing(**timing) for timing in result.measures.get("timings", ())]
     past.state.cpu_seconds += result.cpu_seconds
+
+
+def _capped(settings: Settings, past: Replay, slots: int) -> Settings:
+    """Return the settings with a cap on costs that is a number; `"auto"` leaves room for small networks."""
+    num_epochs = settings.num_folds * settings.training.epochs
+    small = [num_epochs * each.epoch_seconds + (each.tracing_seconds or 0.0) for each in past.calibration]
+    at_least = ROOM * min(small, default=0.0)
+    return replace(settings, caps=settings.caps.within(settings.budget_cpu_seconds(slots), at_least))
 
 
 def _stages(

@@ -12,8 +12,10 @@ from gakeras.config import settings_from
 from gakeras.encoding import Genome
 from gakeras.errors import InputError
 from gakeras.evaluations import evaluation_job
-from gakeras.evolution import Caps, Proposal, Step
+from gakeras.evolution import Caps, Proposal, Step, Timing
+from gakeras.replay import Replay
 from gakeras.run import open_run
+from gakeras.searching import ROOM, _capped
 
 AUTO = {"max_cpu_seconds": "auto"}
 
@@ -38,6 +40,15 @@ def test_the_cap_is_a_twentieth_of_what_the_budget_allows(
 @pytest.mark.parametrize("limit", [None, 3, 3.5])
 def test_a_cap_that_is_given_stays_whatever_the_budget(limit: float | None) -> None:
     assert Caps(max_cpu_seconds=limit).within(100.0).max_cpu_seconds == limit
+
+
+def test_a_budget_for_which_even_small_networks_are_too_dear_leaves_room_for_them() -> None:
+    small, large = (Timing(macs, 1.0, 1.0, macs, 1.0) for macs in (2.0, 5.0))
+    settings = stub_settings(caps=AUTO, max_cpu_seconds=100.0, num_folds=2, training={"epochs": 3})
+    capped = _capped(settings, Replay(calibration=[large, small]), slots=1)
+    assert capped.caps.max_cpu_seconds == ROOM * (2 * 3 * 2.0 + 1.0)
+    assert _capped(settings, Replay(), slots=1).caps.max_cpu_seconds == 5.0
+    assert _capped(stub_settings(), Replay(calibration=[small]), slots=1).caps.max_cpu_seconds is None
 
 
 def test_a_share_of_evaluations_alone_is_refused() -> None:
