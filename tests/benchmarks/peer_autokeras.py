@@ -42,6 +42,7 @@ def autokeras_search(run: RunDirectory, settings: Settings, seconds: float) -> O
     kind = autokeras.ImageClassifier if is_image else autokeras.StructuredDataClassifier
     reason = None
     try:
+        # it takes the seed 0 for none
         tuned = kind(max_trials=1000, seed=settings.seed + 1, directory=str(run.root / "autokeras"))
         with suppress(Stopped):
             tuned.fit(x, y, callbacks=[Stop()], verbose=0)
