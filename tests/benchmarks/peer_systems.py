@@ -49,13 +49,18 @@ class System:
 
 
 def gakeras_search(run: RunDirectory, settings: Settings, seconds: float) -> Outcome:
-    """Search as the settings say; the curve is read from the journal."""
+    """Search as the settings say; the curve is read from the journal.
+
+    Of full evaluations those count that had ended within the budget, as those of the peers do.
+    """
     result = continue_search(run, settings, "serial", Session(), progress=False)
     if result.is_unfinished:
         raise SystemExit(f"The search did not come to its end: {result.stop_reason}")
     outcome = notes_of_run(run.root).outcome(result.cpu_seconds, result.num_evaluations)
     if not outcome.curve:
         return outcome
+    if settings.fidelity.kind == "full":
+        return outcome.at(seconds)
     best = result.best  # by finals, where there are some
     stop_after = mean_best_epoch(best.measures.get("final", ()))
     own = stop_after and {"training": asdict(settings.final.training), "stop_after": stop_after}
