@@ -21,6 +21,7 @@ same whatever its budget is run once, with the largest, and smaller budgets are 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import sys
 from collections.abc import Iterable, Sequence
@@ -44,6 +45,9 @@ def main() -> None:
         str(Path(options.out).absolute()), str(Path(options.config).absolute()), options.data, options.limit,
         options.threads, options.core, tuple(options.set), tuple(sorted(options.budgets)), options.show,
     )  # fmt: skip
+    known = LEVERS if options.levers else FRONTS if options.objectives else systems_of(Path(bench.config))
+    if not set(options.systems) <= set(known):
+        raise SystemExit(f"--systems: any of {', '.join(known)}, received {', '.join(options.systems)}")
     check_same(bench)
     if options.levers:
         print(lever_table(bench, options.systems or list(LEVERS), options.seeds, options.sample))
@@ -57,8 +61,6 @@ def main() -> None:
 
 def check_same(bench: Bench) -> None:
     """Write down what a folder of results is about, or stop where it is about something else."""
-    import json
-
     path, own = Path(bench.out) / "bench.json", {name: asdict(bench)[name] for name in SHARED}
     own = json.loads(json.dumps(own))
     if not path.exists():
