@@ -113,8 +113,10 @@ def search(
             `variation={"tournament_size": 5}` or `algorithm="generational"`;
             `max_cpu_seconds`, a budget in the workers' CPU-seconds; `fidelity="rungs"`, which stops
             what falls behind and gives all folds to the finalists alone (see `Fidelity`);
-            `objectives=("loss", "parameters")`, traded off by NSGA-II; `tensorboard=True`,
-            which writes loss, metric, parameters and CPU-seconds of every evaluation for TensorBoard.
+            `objectives=("loss", "parameters")`, traded off by NSGA-II; `caps={"max_cpu_seconds": "auto"}`,
+            no candidate above a twentieth of the budget of time (docs/budgets.md has them all);
+            `tensorboard=True`, which writes loss, metric, parameters and CPU-seconds of every evaluation
+            for TensorBoard.
 
     Returns:
         A `SearchResult`: `best`, `leaderboard(n)`, `train_best()`, `save(path)`.

@@ -29,7 +29,7 @@ def search_sections(run: RunDirectory, best: Individual, training: Record) -> di
         for n, (loss, value) in enumerate(zip(losses, metrics, strict=True))
     ]
     means = [f"{sum(each) / len(each):.4f} +- {spread(each):.4f}" for each in (losses, metrics)]
-    measures = training["result"]["measures"]
+    measures, stop_after = training["result"]["measures"], training["key"].get("stop_after")
     return {
         "What it is": {
             "found by": f"gakeras, the search {run.settings.name!r}, individual {best.id}",
@@ -41,7 +41,8 @@ def search_sections(run: RunDirectory, best: Individual, training: Record) -> di
         "Network": str(best.genome),
         "Cross-validation": [("validation", "loss", metric), *scores, ("mean and deviation", *means)],
         "This model, trained on all training examples": _final_scores(measures, metric)
-        | {key: value for key, value in training["key"]["training"].items() if value is not None},
+        | {key: value for key, value in training["key"]["training"].items() if value is not None}
+        | ({"stopped after epoch": stop_after} if stop_after else {}),
         "Data": data_section(run),
         "Versions": versions_section(run),
     }

@@ -21,6 +21,7 @@ from gakeras.fitness.keras_objects import LossChoice, OptimizerChoice
 from gakeras.fitness.metrics import MetricChoice
 from gakeras.fitness.objectives import Objective
 from gakeras.fitness.options import DtypePolicy, Schedule, TrainingOptions
+from gakeras.scores import FitnessEpoch
 from gakeras.validation import read_values, validated
 
 _STRICT = ConfigDict(extra="forbid")
@@ -65,7 +66,11 @@ class DataSettings:
 
 @dataclass(frozen=True, config=_STRICT)
 class FinalSettings:
-    """The final training of the winner and, the same way, of the networks it is compared with."""
+    """The final training of the winner and, the same way, of the networks it is compared with.
+
+    With `stop_at = "best"` the winner's ends where its validation loss was lowest, a mean over the
+    folds that were trained for as many epochs; all epochs are done where there are none.
+    """
 
     epochs: PositiveInt = 20
     batch_size: PositiveInt = 128
@@ -76,6 +81,7 @@ class FinalSettings:
     crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
     flip: bool = False
     dtype_policy: DtypePolicy = "float32"
+    stop_at: FitnessEpoch = "last"
     repeats: PositiveInt = 1
     baselines: tuple[str, ...] = ()
 
@@ -139,8 +145,10 @@ class Settings:
     `max_cpu_seconds` is a budget in CPU-seconds of the workers, over all their threads.
     `objectives` are `"loss"`, or `"metric"` where evolution is to be after that, and perhaps others:
     several are traded off by NSGA-II; a `penalty` adds to the first, for each
-    unit of another measure (see `gakeras.fitness.objectives`). With `inherit = "weights"` children
-    begin with weights of their parents, fold by fold (see `gakeras.fitness.inheritance`).
+    unit of another measure (see `gakeras.fitness.objectives`). The loss of a fold is that of its
+    last epoch, or with `fitness_epoch = "best"` that of its best one, which the measures name. With
+    `inherit = "weights"` children begin with weights of their parents, fold by fold (see
+    `gakeras.fitness.inheritance`).
     `loss` is what networks learn from and `metric` what is reported beside it
     (see `gakeras.fitness.criteria`).
     With `tensorboard` the run directory has curves of its evaluations for TensorBoard.
@@ -168,6 +176,7 @@ class Settings:
         dict[int, float] | Literal["balanced"] | None, BeforeValidator(_read_class_weight)
     ] = None
     tensorboard: bool = False
+    fitness_epoch: FitnessEpoch = "last"
     max_first_failures: PositiveInt = 8
     inherit: Literal["none", "weights"] = "none"
     data: DataSettings | None = None
@@ -189,6 +198,10 @@ class Settings:
             raise ValueError(
                 "a search needs a budget: max_evaluations, max_seconds, max_cpu_seconds, or more than one, "
                 "received none"
+            )
+        if self.caps.max_cpu_seconds == "auto" and self.budget_cpu_seconds(1) is None:
+            raise ValueError(
+                "caps.max_cpu_seconds: 'auto' is a share of max_cpu_seconds or max_seconds, received neither"
             )
         if not self.fidelity.is_plain and self.algorithm != "steady_state":
             raise ValueError(
@@ -228,6 +241,16 @@ class Settings:
                 "fidelity: candidates are stopped early by their loss, which has to be the first objective, "
                 f"received objectives={names} with kind={self.fidelity.kind!r}, race={self.fidelity.race}"
             )
+        if (
+            self.final.stop_at == "best"
+            and self.fidelity.kind == "full"
+            and self.final.epochs != self.training.epochs
+        ):
+            raise ValueError(
+                f"final.stop_at: the best epoch is that of folds as long as the final training, so it needs "
+                f"fidelity.kind='rungs' or final.epochs=training.epochs, received final.stop_at='best', "
+                f"{self.final.epochs} and {self.training.epochs}"
+            )
         baselines = self.final.baselines
         if len({"best", *baselines}) <= len(baselines):
             raise ValueError(
@@ -249,6 +272,12 @@ class Settings:
     def criteria(self) -> Criteria:
         """What networks are judged by."""
         return Criteria(self.loss, self.metric)
+
+    def budget_cpu_seconds(self, slots: int) -> float | None:
+        """Return the CPU-seconds that so many workers may take by the budgets of time; None for no limit."""
+        limits = [] if self.max_cpu_seconds is None else [self.max_cpu_seconds]
+        limits += [] if self.max_seconds is None else [slots * self.max_seconds]
+        return min(limits, default=None)
 
     def network(self, name: str) -> Genome:
         """Return a network of this config, or one that is shipped, by its name."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gakeras.config import Settings
 from gakeras.dispatch import Dispatcher
 from gakeras.evolution import Finished, SearchState, Step, median_seconds
+from gakeras.fitness.options import DtypePolicy
 from gakeras.jobs import Job
 from gakeras.run import RunDirectory
 
@@ -42,7 +43,7 @@ class Evaluations:
 
     def submit(self, step: Step) -> None:
         """Start a step of the evaluation of a proposal."""
-        job = evaluation_job(step, self.run, self.settings)
+        job = evaluation_job(step, self.run, self.settings, chosen_policy(self.state, step.number))
         self.dispatcher.submit(job, self.timeout_seconds())
 
     def collect(self, timeout: float | None) -> list[Finished]:
@@ -79,14 +80,25 @@ def linger_seconds(slots: int, median: float | None) -> float:
     return share * median if median is not None and slots * share >= 1 else 0.0
 
 
-def evaluation_job(step: Step, run: RunDirectory, settings: Settings) -> Job:
+def chosen_policy(state: SearchState, number: int) -> DtypePolicy | None:
+    """Return the dtype policy that a worker has chosen for an individual; None where none has yet."""
+    results = [piece.measures for piece in state.pieces.get(number, ())]
+    results += [individual.measures for individual in state.population if individual.id == number]
+    return next((measures["dtype_policy"] for measures in results if "dtype_policy" in measures), None)
+
+
+def evaluation_job(
+    step: Step, run: RunDirectory, settings: Settings, policy: DtypePolicy | None = None
+) -> Job:
     """Return the job that does a step of an evaluation.
 
     Where the step ends before the last epoch its training state is kept in the run directory,
     and the next one goes on from there. A finalist's final folds are trained as the final
-    training is.
+    training is. A dtype policy that was chosen for the network stays, where `"auto"` is asked for.
     """
     training = settings.final.training if step.stage == "final" else settings.training
+    if training.dtype_policy == "auto" and policy is not None:
+        training = replace(training, dtype_policy=policy)
     stretch = step.stretch
     folds = range(settings.num_folds) if stretch.folds is None else stretch.folds
     to_epoch = training.epochs if stretch.to_epoch is None else stretch.to_epoch
@@ -110,6 +122,8 @@ def evaluation_job(step: Step, run: RunDirectory, settings: Settings) -> Job:
         payload["keep"] = True
     if "latency" in (*settings.objectives, *settings.penalty):
         payload["latency"] = True
+    if settings.fitness_epoch != "last":
+        payload["fitness_epoch"] = settings.fitness_epoch
     if step.stage == "search":
         payload |= _stops(settings)
         payload |= _heritage(step, run, settings)
@@ -149,7 +163,7 @@ def _stops(settings: Settings) -> dict[str, Any]:
     stops: dict[str, Any] = {}
     if fidelity.dead_after and settings.loss is None:  # the level of chance is that of the usual loss
         stops["dead"] = {"after": fidelity.dead_after, "share": fidelity.dead_share}
-    if caps.max_cpu_seconds is not None:
+    if isinstance(caps.max_cpu_seconds, float):
         num_epochs = settings.num_folds * settings.training.epochs
         stops["max_epoch_seconds"] = caps.overshoot * caps.max_cpu_seconds / num_epochs
     return stops

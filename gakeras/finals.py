@@ -70,7 +70,10 @@ class TrainingSummary:
 
 @dataclass(frozen=True)
 class FinalTraining:
-    """One repeat of one network's final training. With callbacks it is done in this process, always anew."""
+    """One repeat of one network's final training; it ends after all epochs, or `stop_after` so many.
+
+    With callbacks it is done in this process, always anew.
+    """
 
     name: str
     genome: Genome
@@ -82,6 +85,7 @@ class FinalTraining:
     criteria: Criteria = Criteria()
     validation_share: float = 0.0
     callbacks: tuple[Any, ...] = ()
+    stop_after: int | None = None
 
     def job(self) -> Job:
         """Return the job that does it."""
@@ -92,6 +96,7 @@ class FinalTraining:
             "run_seed": self.run_seed,
             "data_dir": str(self.data_dir),
             "save_to": str(self.save_to) if self.save_to else None,
+            "stop_after": self.stop_after,
             **self._additions(),
         }
         if self.callbacks:
@@ -107,6 +112,7 @@ class FinalTraining:
             "training": asdict(self.options),
             "data_dir": self.data_dir.name,
             "saved": self.save_to is not None,
+            "stop_after": self.stop_after,
             **self._additions(),
             **({"callbacks": [type(each).__name__ for each in self.callbacks]} if self.callbacks else {}),
         }
@@ -117,6 +123,7 @@ class FinalTraining:
 
     def is_that_of(self, key: Mapping[str, Any]) -> bool:
         """Tell whether a journal's key means this training; a field it lacks had its default."""
+        key = {"stop_after": None, **key}
         return {**key, "training": asdict(TrainingOptions(**key["training"]))} == self.key()
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gakeras.cards import search_sections
 from gakeras.config import Settings, training_options
@@ -30,6 +30,7 @@ from gakeras.journal import JournalWriter, read_journal
 from gakeras.progress import Progress
 from gakeras.replay import Replay, leaders, replay
 from gakeras.run import RunDirectory
+from gakeras.scores import mean_best_epoch
 from gakeras.session import Session
 from gakeras.supervision import child_options
 from gakeras.tables import html_of_run
@@ -153,7 +154,7 @@ class SearchResult:
         x_test: Any = None,
         y_test: Any = None,
         sample_weight: Any = None,
-        epochs: int = 20,
+        epochs: int | Literal["best"] = 20,
         batch_size: int = 128,
         optimizer: Any = "rmsprop",
         learning_rate: float | None = None,
@@ -171,7 +172,8 @@ class SearchResult:
             sample_weight: Of the x that is given; the search's class weights multiply it. The data of
                 the search have their own.
             epochs, batch_size, optimizer, learning_rate: The training; the defaults are the
-                paper's 20 epochs of RMSprop.
+                paper's 20 epochs of RMSprop. `epochs="best"` are as many as gave the lowest validation
+                loss, a mean over the folds of the search.
             repeats: Trainings, each from other initial weights.
             validation_share: Part of the training examples, the same in all repeats, that is held out
                 and measured on after every epoch: `val_loss` and `val_metric`.
@@ -189,6 +191,8 @@ class SearchResult:
             InputError: The data or a setting cannot be used; nothing was trained.
             RunError: A training failed.
         """
+        if epochs == "best":
+            epochs = mean_best_epoch(self.best.measures["folds"]) or 1
         options = training_options(
             epochs=epochs, batch_size=batch_size, optimizer=optimizer, learning_rate=learning_rate
         )
@@ -223,7 +227,8 @@ class SearchResult:
         networks = [("best", self.best.genome)]
         networks += [(name, self.settings.network(name)) for name in self.settings.final.baselines]
         final = self.settings.final
-        return self._train(networks, final.training, final.repeats, self.run.data, session)
+        stop_after = self._stop_after()
+        return self._train(networks, final.training, final.repeats, self.run.data, session, stop_after)
 
     def save(self, path: str | Path) -> Path:
         """Save the best network as a plain `.keras` file that takes raw data and loads with Keras alone.
@@ -269,7 +274,8 @@ class SearchResult:
     def _trained_model(self) -> Path:
         if self._model is None:
             final = self.settings.final
-            self._train([("best", self.best.genome)], final.training, 1, self.run.data)
+            networks = [("best", self.best.genome)]
+            self._train(networks, final.training, 1, self.run.data, stop_after=self._stop_after())
         assert self._model is not None
         return self._model
 
@@ -280,17 +286,19 @@ class SearchResult:
         repeats: int,
         data_dir: Path,
         session: Session | None = None,
+        stop_after: int | None = None,
         *,
         validation_share: float = 0.0,
         callbacks: tuple[Any, ...] = (),
     ) -> list[TrainingSummary]:
         more = [f"validation-{validation_share}"] * bool(validation_share)
         more += ["callbacks"] * bool(callbacks)
+        more += [] if stop_after is None else [str(stop_after)]
         trainings = [
             FinalTraining(
                 name,
                 genome,
-                options,
+                self._options(options) if name == "best" else options,
                 repeat,
                 self.settings.seed,
                 data_dir,
@@ -300,6 +308,7 @@ class SearchResult:
                 criteria=self.settings.criteria,
                 validation_share=validation_share,
                 callbacks=callbacks,
+                stop_after=stop_after if name == "best" else None,
             )
             for repeat in range(repeats)
             for name, genome in networks
@@ -354,6 +363,21 @@ class SearchResult:
         data_dir = self.run.models / f"data-{arrays_digest(arrays)[:12]}"
         store_arrays(arrays, task, data_dir)
         return data_dir
+
+    def _options(self, options: TrainingOptions) -> TrainingOptions:
+        """Return the options of the winner's training, by the dtype policy that was chosen for it."""
+        chosen = self.best.measures.get("dtype_policy")
+        if options.dtype_policy != "auto" or chosen is None:
+            return options
+        return replace(options, dtype_policy=chosen)
+
+    def _stop_after(self) -> int | None:
+        """Return how many epochs of the winner's final training are done; None for all."""
+        if self.settings.final.stop_at == "last":
+            return None
+        measures = self.best.measures
+        as_long = measures["folds"] if self.settings.fidelity.kind == "full" else measures.get("final", ())
+        return mean_best_epoch(as_long)
 
     def _model_path(
         self, genome: Genome, options: TrainingOptions, data_dir: Path, more: Sequence[str]

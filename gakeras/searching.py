@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from deap import base
@@ -44,6 +45,9 @@ from gakeras.session import Session
 from gakeras.supervision import child_options
 from gakeras.tensorboard import FOLDER, EventFile, finished_results, metric_tag
 
+ROOM = 3.0
+"""An automatic cap on costs is at least so many times what the smallest network of the calibration takes."""
+
 
 def continue_search(
     run: RunDirectory,
@@ -71,9 +75,10 @@ def continue_search(
                 Dispatcher(factory, options, stall_seconds=workers.stall_seconds) as dispatcher,
                 _progress(settings, past, budget, progress) as bar,
             ):
-                evaluations = Evaluations(run, settings, past.state, dispatcher, budget.seconds_left)
                 if budget.stop_reason(past.state) is None:
                     _calibrate(past, run, settings, dispatcher, journal)
+                settings = _capped(settings, past, factory.slots)
+                evaluations = Evaluations(run, settings, past.state, dispatcher, budget.seconds_left)
                 values = [individual.fitness.values[0] for individual in past.evaluated]
                 try:
                     for events in _stages(past, settings, run, evaluations, budget, finals):
@@ -113,18 +118,16 @@ def _event_file(run: RunDirectory, settings: Settings) -> Iterator[EventFile | N
 
 def _finals(settings: Settings, slots: int) -> Finals | None:
     """Return how finalists are compared, where candidates do not get all folds."""
-    fidelity = settings.fidelity
+    fidelity, budget = settings.fidelity, settings.budget_cpu_seconds(slots)
     if fidelity.kind == "full":
         return None
-    budgets = [] if settings.max_cpu_seconds is None else [settings.max_cpu_seconds]
-    budgets += [] if settings.max_seconds is None else [slots * settings.max_seconds]
     return Finals(
         fidelity.num_finalists,
         settings.num_folds,
         settings.training.epochs,
         settings.final.epochs,
         fidelity.num_final_folds,
-        max_cpu_seconds=fidelity.finals_share * min(budgets) if budgets else None,
+        max_cpu_seconds=None if budget is None else fidelity.finals_share * budget,
     )
 
 
@@ -152,6 +155,14 @@ def _calibrate(
     journal.append([{"type": "calibrated", "elapsed": past.elapsed, **result.to_json()}])
     past.calibration = [Timing(**timing) for timing in result.measures.get("timings", ())]
     past.state.cpu_seconds += result.cpu_seconds
+
+
+def _capped(settings: Settings, past: Replay, slots: int) -> Settings:
+    """Return the settings with a cap on costs that is a number; `"auto"` leaves room for small networks."""
+    num_epochs = settings.num_folds * settings.training.epochs
+    small = [num_epochs * each.epoch_seconds + (each.tracing_seconds or 0.0) for each in past.calibration]
+    at_least = ROOM * min(small, default=0.0)
+    return replace(settings, caps=settings.caps.within(settings.budget_cpu_seconds(slots), at_least))
 
 
 def _stages(

@@ -25,6 +25,7 @@ from typing import Any
 
 from gakeras.encoding import Genome
 from gakeras.jobs import JobFailed
+from gakeras.scores import best_epoch
 
 KINDS = {
     "evaluate": "stub_jobs:evaluate",
@@ -62,6 +63,8 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
         }
         for fold in payload["folds"]
     ]
+    if payload.get("fitness_epoch") == "best":
+        folds = [fold | {"scored_epoch": best_epoch(fold["epochs"])["epoch"]} for fold in folds]
     if "heritage" in payload:
         folds = [_inherit(fold, payload) for fold in folds]
     return {"measures": {"parameters": rng.randrange(1000), "flops": rng.randrange(10**6), "folds": folds}}

@@ -57,7 +57,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(values: dict, unkn
 def test_an_unknown_key_that_is_near_to_none_is_refused_with_all_known_ones() -> None:
     message = refused({"caps": {"xyz": 1}})
     assert (
-        "one of max_cpu_seconds, max_flops, max_parameters" in message and "unknown key `caps.xyz`" in message
+        "one of budget_share, max_cpu_seconds, max_flops" in message and "unknown key `caps.xyz`" in message
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gakeras.jobs import JobResult
+from gakeras.scores import scored, validation_loss
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,25 @@ def merge(pieces: Sequence[JobResult]) -> JobResult:
     first, last = pieces[0], pieces[-1]
     if len(pieces) == 1:
         return last
-    epochs: dict[int, list[Any]] = {}
+    folds: dict[int, dict[str, Any]] = {}
     measures: dict[str, Any] = {}
     for piece in pieces:
         measures |= piece.measures
         for fold in piece.measures.get("folds", ()):
-            epochs.setdefault(fold["fold"], []).extend(fold["epochs"])
-    measures["folds"] = [{"fold": fold, "epochs": scores} for fold, scores in epochs.items()]
+            folds[fold["fold"]] = _joined(folds[fold["fold"]], fold) if fold["fold"] in folds else fold
+    measures["folds"] = list(folds.values())
     cpu_seconds = sum(piece.cpu_seconds for piece in pieces)
     return replace(last, measures=measures, start=first.start, cpu_seconds=cpu_seconds)
+
+
+def _joined(fold: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a fold of two pieces; where each names the epoch that counts, the better one does."""
+    whole = {"fold": fold["fold"], "epochs": [*fold["epochs"], *later["epochs"]]}
+    named = [part for part in (fold, later) if "scored_epoch" in part]
+    if not named:
+        return whole
+    best = min(named, key=lambda part: validation_loss(scored(part)))
+    return whole | {"scored_epoch": best["scored_epoch"]}
 
 
 def charged_cpu_seconds(last: JobResult, earlier: Sequence[JobResult] = ()) -> float:
@@ -67,15 +77,13 @@ def last_epoch(whole: JobResult) -> tuple[int, float] | None:
     epochs = folds[0].get("epochs")
     if not epochs:
         return None
-    loss = epochs[-1]["val_loss"]
-    return len(epochs), math.inf if loss is None else float(loss)
+    return len(epochs), validation_loss(epochs[-1])
 
 
 def fold_losses(whole: JobResult | Mapping[str, Any]) -> dict[int, float]:
-    """Return the last validation loss of every fold; a missing one is infinite."""
+    """Return the validation loss that counts of every fold; a missing one is infinite."""
     measures = whole.measures if isinstance(whole, JobResult) else whole
-    losses = {fold["fold"]: fold["epochs"][-1]["val_loss"] for fold in measures["folds"] if fold["epochs"]}
-    return {fold: math.inf if loss is None else float(loss) for fold, loss in losses.items()}
+    return {fold["fold"]: validation_loss(scored(fold)) for fold in measures["folds"] if fold["epochs"]}
 
 
 def timing_of(whole: JobResult, earlier: Sequence[JobResult] = ()) -> Timing | None:

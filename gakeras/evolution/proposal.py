@@ -111,6 +111,7 @@ class Proposer:
         if genome.digest in state.known:
             return "duplicate", f"equal to individual {state.known[genome.digest]}"
         objection = self.caps.objection(genome_cost(genome, self.input_shape, self.outputs))
-        if objection is None and self.pricing is not None and self.caps.max_cpu_seconds is not None:
-            objection = self.pricing.objection(genome, state, self.caps.max_cpu_seconds)
+        limit = self.caps.max_cpu_seconds
+        if objection is None and self.pricing is not None and isinstance(limit, float):
+            objection = self.pricing.objection(genome, state, limit)
         return ("oversized", objection) if objection else (None, None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from dataclasses import replace
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
@@ -21,13 +22,27 @@ class Caps:
 
     `max_cpu_seconds` are those predicted for a full evaluation (see `cost_model`); a worker
     gives up a network whose epochs turn out to take more than `overshoot` times their share.
-    Times are never the same twice, so with this cap two runs of one seed may differ.
+    `"auto"` is the share `budget_share` of the budget of time, by default a twentieth, so that some
+    twenty networks can be evaluated; where even small ones take more, it leaves room for these. Times
+    are never the same twice, so with this cap two runs of one seed may differ.
     """
 
     max_parameters: PositiveInt | None = None
     max_flops: PositiveInt | None = None
-    max_cpu_seconds: Annotated[float, Field(gt=0)] | None = None
+    max_cpu_seconds: Annotated[float, Field(gt=0)] | Literal["auto"] | None = None
+    budget_share: Annotated[float, Field(gt=0, le=1)] = 0.05
     overshoot: Annotated[float, Field(ge=1)] = 2.0
+
+    def within(self, budget_cpu_seconds: float | None, at_least: float = 0.0) -> Self:
+        """Return the caps with a cap on time that is a number, or none: `"auto"` is a share of this budget.
+
+        >>> Caps(max_cpu_seconds="auto").within(480.0).max_cpu_seconds
+        24.0
+        """
+        if self.max_cpu_seconds != "auto":
+            return self
+        share = None if budget_cpu_seconds is None else self.budget_share * budget_cpu_seconds
+        return replace(self, max_cpu_seconds=share and max(share, at_least))
 
     def objection(self, cost: Cost) -> str | None:
         """Return why a network of this cost is too large, or None."""

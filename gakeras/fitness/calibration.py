@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ def calibrate(payload: Mapping[str, Any]) -> dict[str, Any]:
         Measures: `timings`, the fields of a `Timing` for each network.
     """
     options = TrainingOptions(**payload["training"])
+    if options.dtype_policy == "auto":
+        options = replace(options, dtype_policy="float32")
     data = open_data(Path(payload["data_dir"]))
     texts = IMAGE_NETWORKS if len(data.info.input_shape) > 1 else TABLE_NETWORKS
     num_train = round(len(data.x) * (1 - 1 / payload["num_folds"]))

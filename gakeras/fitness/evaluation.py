@@ -8,6 +8,7 @@ import math
 import statistics
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ from gakeras.fitness.criteria import Criteria, criteria_of
 from gakeras.fitness.heritage import heritage_of
 from gakeras.fitness.network import compiled_model, score, set_statistics
 from gakeras.fitness.options import TrainingOptions, training_of
+from gakeras.fitness.precision import with_chosen_policy
 from gakeras.fitness.stopping import stop_rule
 from gakeras.fitness.trainer import Trainer
 from gakeras.jobs import JobFailed
+from gakeras.scores import best_epoch
 from gakeras.seeding import derive_seed
 
 
@@ -42,15 +45,18 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
             (`Criteria` as JSON);
             `load_from` and `save_to`: directories of checkpoints, one file a fold; `dead` and
             `max_epoch_seconds`: when to stop early (see `gakeras.fitness.stopping`); `latency`:
-            whether to measure that; `keep`: whether another job on this network is to come;
+            whether to measure that; `fitness_epoch`: `best` if that is the one to be scored; `keep`:
+            whether another job on this network is to come;
             `heritage`: `parents`, their folders of weights by number, and `folder`, for its own.
 
     Returns:
         Measures: parameters, FLOPs, activations (numbers that the layers of one example put
         out), whether the model had to be traced, and for every fold a list of epochs with
-        training loss, validation loss and metric, seconds and CPU-seconds; bytes of the weights
-        and, where asked for, the seconds one example takes. With a heritage a fold has an `age`, epochs of
-        training with those of its ancestors, and `inherited`, from whom each layer came.
+        training loss, validation loss and metric, seconds and CPU-seconds, and perhaps the
+        `scored_epoch`; bytes of the weights and, where asked for, the seconds one example takes.
+        With a heritage a fold has an `age`, epochs of training with those of its ancestors, and
+        `inherited`, from whom each layer came. With the dtype policy `auto` the one that was chosen,
+        and the `step_seconds` that decided.
         Artifacts: the checkpoints. With the status `stopped` and a reason where it was not worth going on.
 
     Raises:
@@ -70,10 +76,16 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
     }
     artifacts: dict[str, str] = {}
     heritage = heritage_of(payload, genome, data.info, folds)
-    key = json.dumps([payload[name] for name in ("genome", "training", "data_dir", "folds_file")])
-    trainer = _paused.pop(key, None)
-    measures["traced"] = trainer is None
+    key = ""
     try:
+        if options.dtype_policy == "auto":
+            _forget_paused()
+            options, chosen = with_chosen_policy(options, genome, data)
+            measures |= chosen
+            forget_models()
+        key = _key(payload, options)
+        trainer = _paused.pop(key, None)
+        measures["traced"] = trainer is None
         if trainer is None:
             _forget_paused()
             model = compiled_model(genome, data.info, options, criteria)
@@ -106,6 +118,8 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
                 reason = is_hopeless(record["epochs"])
                 if reason is not None:
                     return {"status": "stopped", "reason": reason, "measures": measures}
+            if payload.get("fitness_epoch") == "best":
+                record["scored_epoch"] = best_epoch(record["epochs"])["epoch"]
             if heritage is not None:
                 record["age"] += len(record["epochs"])
                 heritage.leave(trainer.model, fold, record["age"])
@@ -142,6 +156,11 @@ def forget_models() -> None:
 
 _paused: dict[str, Trainer] = {}
 """The trainer of the last evaluation that is to go on: where this worker does the next step, it is traced."""
+
+
+def _key(payload: Mapping[str, Any], options: TrainingOptions) -> str:
+    """Return what a trainer is known by: the network, its training and its data."""
+    return json.dumps([payload["genome"], asdict(options), payload["data_dir"], payload["folds_file"]])
 
 
 def _forget_paused() -> None:

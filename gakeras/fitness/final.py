@@ -18,6 +18,7 @@ from gakeras.fitness.evaluation import finite, forget_models
 from gakeras.fitness.keras_objects import KerasObject
 from gakeras.fitness.network import compile_model, compiled_model, metric_name, score, set_statistics
 from gakeras.fitness.options import TrainingOptions, training_of
+from gakeras.fitness.precision import with_chosen_policy
 from gakeras.fitness.trainer import Trainer
 from gakeras.jobs import JobFailed
 from gakeras.seeding import derive_seed
@@ -29,8 +30,8 @@ def train(payload: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         payload: `genome`, `run_seed`, `repeat`, `training` (`TrainingOptions` as JSON),
             `data_dir`, and perhaps `save_to`: the path of a `.keras` file; `criteria` (`Criteria` as JSON);
-            `validation_share` of the examples, held out to be measured on after every epoch; and, in a
-            process that has them, `callbacks` of Keras.
+            `stop_after`: how many of the epochs are done; `validation_share` of the examples, held out
+            to be measured on after every epoch; and, in a process that has them, `callbacks` of Keras.
 
     Returns:
         Measures: parameters, FLOPs, the training loss of every epoch, with `val_loss` and `val_metric`
@@ -48,6 +49,8 @@ def train(payload: Mapping[str, Any]) -> dict[str, Any]:
     seed = derive_seed(payload["run_seed"], genome.digest, "final", payload["repeat"])
     given = list(payload.get("callbacks", ()))
     try:
+        options, chosen = with_chosen_policy(options, genome, data)
+        measures |= chosen
         model = compiled_model(genome, data.info, options, criteria)
         train, validation = _split(data, payload)
         trainer = Trainer(model, options.batch_size, len(train), options)
@@ -56,7 +59,7 @@ def train(payload: Mapping[str, Any]) -> dict[str, Any]:
         model.stop_training = False
         callbacks = keras.callbacks.CallbackList(given, model=model, epochs=options.epochs)
         callbacks.on_train_begin()
-        for epoch in range(options.epochs):
+        for epoch in range(min(payload.get("stop_after") or options.epochs, options.epochs)):
             callbacks.on_epoch_begin(epoch)
             epoch_seed, rate_factor = derive_seed(seed, "epoch", epoch), options.rate_factor(epoch)
             weights, listeners = data.sample_weight, callbacks if given else None

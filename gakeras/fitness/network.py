@@ -12,6 +12,7 @@ import numpy as np
 from gakeras.data import DataInfo, Task
 from gakeras.data.folds import column_statistics
 from gakeras.encoding import Genome, build_model
+from gakeras.errors import InputError
 from gakeras.fitness.criteria import Criteria
 from gakeras.fitness.keras_objects import build_object
 from gakeras.fitness.metrics import metric_of
@@ -118,6 +119,13 @@ def compiled_model(
 @contextmanager
 def layers_of(dtype_policy: DtypePolicy) -> Iterator[None]:
     """Give layers that are made inside a dtype policy, unless they have their own."""
+    if dtype_policy == "auto":
+        raise InputError(
+            "A network is built once its dtype policy is known.",
+            expected="float32, mixed_float16 or mixed_bfloat16",
+            received="dtype_policy='auto'",
+            way_out="It is chosen in a search alone, for each network.",
+        )
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(dtype_policy)
     try:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal
 
+from gakeras.scores import scored, validation_loss
+
 Objective = Literal["loss", "metric", "parameters", "flops", "latency", "size"]
 NO_PENALTY: Mapping[Objective, float] = MappingProxyType({})
 
@@ -21,8 +23,8 @@ def objectives(
 
     Args:
         measures: Those of an evaluation.
-        names: `loss`, the mean over the folds of the last epoch's validation loss; `metric`, the
-            negated mean of the metric, of which more is better; `parameters`;
+        names: `loss`, the mean over the folds of the validation loss that counts; `metric`, the
+            negated mean of the metric of the same epochs, of which more is better; `parameters`;
             `flops` of a forward pass; `latency`, the seconds one example takes on the worker;
             `size`, the bytes of the weights.
         penalty: What is added to the first objective, the loss or the metric, for each unit of another
@@ -60,20 +62,16 @@ def measure(measures: Mapping[str, Any], name: Objective) -> float:
 
 
 def fold_losses(measures: Mapping[str, Any]) -> list[float]:
-    """Return the last validation loss of every fold; a missing one counts as infinite."""
-    return [_or_infinite(fold["epochs"][-1]["val_loss"]) for fold in measures["folds"]]
+    """Return the validation loss that counts of every fold; a missing one is infinite."""
+    return [validation_loss(scored(fold)) for fold in measures["folds"]]
 
 
 def fold_metrics(measures: Mapping[str, Any]) -> list[float]:
-    """Return the last validation metric of every fold; a missing one, which was not finite, is NaN."""
-    values = [fold["epochs"][-1]["val_metric"] for fold in measures["folds"]]
+    """Return the validation metric of every fold, of the same epochs; a missing one, not finite, is NaN."""
+    values = [scored(fold)["val_metric"] for fold in measures["folds"]]
     return [math.nan if value is None else float(value) for value in values]
 
 
 def spread(values: list[float]) -> float:
     """Return the standard deviation over folds or repeats, 0 for a single one."""
     return statistics.stdev(values) if len(values) > 1 else 0.0
-
-
-def _or_infinite(value: float | None) -> float:
-    return math.inf if value is None else value

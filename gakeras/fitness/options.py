@@ -15,7 +15,8 @@ from gakeras.fitness.keras_objects import OptimizerChoice
 
 __all__ = ["Distillation", "DtypePolicy", "Optimizer", "Schedule", "TrainingOptions", "training_of"]
 
-DtypePolicy = Literal["float32", "mixed_float16", "mixed_bfloat16"]
+DtypePolicy = Literal["float32", "mixed_float16", "mixed_bfloat16", "auto"]
+"""Keras' own, and `"auto"`: that of each network of a search (see `gakeras.fitness.precision`)."""
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -33,7 +34,8 @@ class TrainingOptions:
 
     `dtype_policy` is Keras' own: with a mixed one layers compute in half precision, on float32
     weights. The scaling of the data and the output layer stay float32. A saved model computes
-    as it was trained.
+    as it was trained. In a search `"auto"` is bfloat16 where a worker that has timed it trains faster by
+    it, and float32 for every network of less than ten million multiply-accumulates, which is not timed.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 10

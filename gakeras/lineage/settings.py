@@ -135,6 +135,9 @@ class SynthesisSettings:
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        options = (self.training, self.last, self.ancestor.training if self.ancestor else None)
+        if any(each.dtype_policy == "auto" for each in options if each is not None):
+            raise ValueError("dtype_policy: one for all networks of a synthesis, received 'auto'")
         if self.keep == ():
             raise ValueError("keep: a share, or one for each generation, received an empty list")
         if self.parents_from == "preceding" and self.parents > self.offspring:

@@ -2,46 +2,294 @@
 
 All draw from one space of genomes, train by one function and stop at one budget of CPU-seconds, counted
 from after the imports. What a peer calls a trial is an evaluation of gakeras.fitness.evaluation, or a
-model compiled by gakeras and trained by the peer. A search returns its winner and its anytime curve.
+model compiled by gakeras and trained by the peer.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
+from peer_autokeras import autokeras_search
+from peer_outcomes import Notes, Outcome, notes_of_run
 
-from gakeras.config import Settings, settings_from
+from gakeras.config import Settings, load_config, settings_from
 from gakeras.data import open_data
-from gakeras.encoding import Conv, Dense, Genome, MaxPool, SearchSpace, repair
-from gakeras.history import read_history
+from gakeras.encoding import Conv, Dense, Genome, MaxPool, SearchSpace, genome_cost, repair
 from gakeras.run import RunDirectory
+from gakeras.scores import mean_best_epoch
 from gakeras.searching import continue_search
 from gakeras.session import Session
 
+Search = Callable[[RunDirectory, Settings, float], Outcome]
 
-@dataclass
-class Outcome:
-    """The winner of a search, the CPU-seconds it took, and (CPU-seconds, loss, trials) as the best fell."""
 
-    genome: Genome | None = None
-    loss: float = float("inf")
-    cpu_seconds: float = 0.0
-    trials: int = 0
-    curve: list[tuple[float, float, int]] = field(default_factory=list)
+class UsedUp(BaseException):
+    """The CPU-seconds are spent; no peer takes it for a trial that failed."""
 
-    def note(self, cpu_seconds: float, loss: float, genome: Genome) -> None:
-        """Take note of a trial that has ended."""
-        self.trials += 1
-        if loss < self.loss:
-            self.genome, self.loss = genome, loss
-            self.curve.append((round(cpu_seconds, 2), loss, self.trials))
+
+@dataclass(frozen=True)
+class System:
+    """A system: its search, and what its settings change in those that all share.
+
+    One that `is_anytime` does the same whatever its budget, so what it had found earlier is what it
+    would have found with a smaller one. One that `resumes` goes on in its run directory when it was killed.
+    """
+
+    search: Search
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    is_anytime: bool = True
+    resumes: bool = False
+
+
+def gakeras_search(run: RunDirectory, settings: Settings, seconds: float) -> Outcome:
+    """Search as the settings say; the curve is read from the journal.
+
+    Of full evaluations those count that had ended within the budget, as those of the peers do.
+    """
+    result = continue_search(run, settings, "serial", Session(), progress=False)
+    if result.is_unfinished:
+        raise SystemExit(f"The search did not come to its end: {result.stop_reason}")
+    outcome = notes_of_run(run.root).outcome(result.cpu_seconds, result.num_evaluations)
+    if not outcome.curve:
+        return outcome
+    if settings.fidelity.kind == "full":
+        return outcome.at(seconds)
+    best = result.best  # by finals, where there are some
+    stop_after = mean_best_epoch(best.measures.get("final", ()))
+    own = stop_after and {"training": asdict(settings.final.training), "stop_after": stop_after}
+    return replace(outcome, genome=best.genome.to_json(), loss=best.loss, own=own or None)
+
+
+def optuna_search(
+    run: RunDirectory,
+    settings: Settings,
+    seconds: float,
+    how: Literal["tpe", "hyperband", "nsga2"] = "tpe",
+) -> Outcome:
+    """Optuna on the mean over the folds.
+
+    Parzen estimators; with Hyperband trials are pruned by the epochs of the first fold; NSGA-II trades the
+    loss off against the parameters.
+    """
+    import optuna
+
+    from gakeras.fitness.evaluation import evaluate
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    notes, info, epochs = Notes(), run.info, settings.training.epochs
+    spent, state = _clock(), run.root / "optuna"
+
+    def losses_of(genome: Genome, fold: int, start: int, end: int) -> list[float]:
+        payload = {
+            "genome": genome.to_json(),
+            "run_seed": settings.seed,
+            "repeat": 0,
+            "folds": [fold],
+            "from_epoch": start,
+            "to_epoch": end,
+            "training": asdict(settings.training),
+            "data_dir": str(run.data),
+            "folds_file": str(run.folds),
+            "load_from": str(state / str(start)) if start else None,
+            "save_to": str(state / str(end)) if end < epochs else None,
+        }
+        (measured,) = evaluate(payload)["measures"]["folds"]
+        if spent() >= seconds:
+            raise UsedUp
+        return [float(epoch["val_loss"]) for epoch in measured["epochs"]]
+
+    def objective(trial: Any) -> float | tuple[float, float]:
+        genome = suggest_genome(_Trial(trial), settings.space, info.input_shape)
+        losses = []
+        for epoch in range(epochs) if how == "hyperband" else ():
+            losses = losses_of(genome, 0, epoch, epoch + 1)
+            trial.report(losses[-1], epoch + 1)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        last = losses[-1:]
+        last += [losses_of(genome, f, 0, epochs)[-1] for f in range(len(last), settings.num_folds)]
+        loss = statistics.fmean(last)
+        parameters = genome_cost(genome, info.input_shape, info.task.outputs).parameters
+        notes.add(spent(), loss, genome, parameters)
+        return (loss, float(parameters)) if how == "nsga2" else loss
+
+    if how == "nsga2":
+        sampler = optuna.samplers.NSGAIISampler(population_size=settings.population_size, seed=settings.seed)
+        study = optuna.create_study(sampler=sampler, directions=["minimize", "minimize"])
+    else:
+        pruner = optuna.pruners.NopPruner()
+        if how == "hyperband":
+            pruner = optuna.pruners.HyperbandPruner(max_resource=epochs)
+        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=settings.seed), pruner=pruner)
+    with suppress(UsedUp):
+        study.optimize(objective, n_trials=None, catch=(Exception,))
+    return notes.outcome(spent(), len(study.trials))
+
+
+def keras_tuner_search(run: RunDirectory, settings: Settings, seconds: float) -> Outcome:
+    """KerasTuner's Hyperband on a hold-out fifth, as its tutorial uses it."""
+    import keras
+    import keras_tuner
+
+    from gakeras.fitness.network import compiled_model, set_statistics
+
+    notes, data, epochs = Notes(), open_data(run.data), settings.training.epochs
+    x, y = np.asarray(data.x), np.asarray(data.y)
+    num_train = len(x) - len(x) // 5
+    spent = _clock()
+
+    def genome_of(hyperparameters: Any) -> Genome:
+        return suggest_genome(_Hyperparameters(hyperparameters), settings.space, run.info.input_shape)
+
+    def build(hyperparameters: Any) -> Any:
+        model = compiled_model(genome_of(hyperparameters), run.info, settings.training)
+        set_statistics(model, x, y, np.arange(num_train))
+        return model
+
+    class Stop(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            if spent() >= seconds:
+                raise UsedUp
+
+    class Tuner(keras_tuner.Hyperband):  # type: ignore[misc]
+        def on_trial_end(self, trial: Any) -> None:
+            super().on_trial_end(trial)
+            if trial.score is not None:
+                genome = genome_of(trial.hyperparameters)
+                cost = genome_cost(genome, run.info.input_shape, run.info.task.outputs)
+                notes.add(spent(), float(trial.score), genome, cost.parameters)
+
+    tuner = Tuner(
+        build,
+        objective="val_loss",
+        max_epochs=epochs,
+        factor=3,
+        hyperband_iterations=1000,
+        seed=settings.seed,
+        directory=str(run.root / "tuner"),
+        max_consecutive_failed_trials=1000,
+    )
+    parts = (x[:num_train], y[:num_train]), (x[num_train:], y[num_train:])
+    with suppress(UsedUp):
+        tuner.search(
+            *parts[0],
+            validation_data=parts[1],
+            batch_size=settings.training.batch_size,
+            callbacks=[Stop()],
+            verbose=0,
+        )
+    outcome = notes.outcome(spent(), len(tuner.oracle.trials))
+    tutorial = {"training": asdict(replace(settings.training, schedule="constant")), "find_epoch_of": 50}
+    return replace(outcome, own=tutorial if outcome.genome else None)
+
+
+def no_search(name: str) -> Search:
+    """Return a system that knows its network beforehand: one made by hand."""
+    return lambda run, settings, seconds: Outcome(genome=settings.network(name).to_json())
+
+
+RUNGS = {"fidelity": {"kind": "rungs"}, "caps": {"max_cpu_seconds": "auto"}}
+LEARNING = {
+    "optimizers": ["adam", "rmsprop"],
+    "learning_rate": [5e-4, 5e-3],
+    "batch_sizes": [32, 64, 128],
+    "schedules": ["cosine"],
+    "shift": [0.0, 0.1],
+    "flip": 0.5,
+}
+SYSTEMS: dict[str, System] = {
+    "gakeras": System(gakeras_search, RUNGS, is_anytime=False, resumes=True),
+    "gakeras wide": System(
+        gakeras_search,
+        RUNGS | {"space": {"preset": "default", "learning": LEARNING}},
+        is_anytime=False,
+        resumes=True,
+    ),
+    "gakeras full": System(gakeras_search, resumes=True),
+    "gakeras plain": System(
+        gakeras_search,
+        {"space": "paper", "variation": "paper", "caps": {"max_parameters": None, "max_flops": None}},
+        resumes=True,
+    ),
+    "random": System(gakeras_search, {"population_size": 100_000}, resumes=True),
+    "optuna": System(optuna_search),
+    "optuna hyperband": System(lambda *given: optuna_search(*given, how="hyperband"), is_anytime=False),
+    "keras-tuner": System(keras_tuner_search, is_anytime=False),
+    "autokeras": System(autokeras_search, is_anytime=False),
+}
+"""gakeras' rungs, its cap on costs and the brackets of Hyperband look at budgets: these are run for each."""
+
+FRONTS: dict[str, System] = {
+    "gakeras front": System(
+        gakeras_search,
+        {
+            "objectives": ["loss", "parameters"],
+            "fidelity": {"kind": "full", "dead_epochs": 2},
+            "caps": {"max_cpu_seconds": "auto"},
+        },
+        is_anytime=False,
+        resumes=True,
+    ),
+    "optuna nsga2": System(lambda *given: optuna_search(*given, how="nsga2")),
+}
+
+LEVERS: dict[str, System] = {
+    name: System(gakeras_search, changes, is_anytime=False, resumes=True)
+    for name, changes in {
+        "full": {},
+        "cap": {"caps": {"max_cpu_seconds": "auto"}},
+        "dead stop": {"fidelity": {"kind": "full", "dead_epochs": 2}},
+        "race": {"fidelity": {"kind": "full", "race": True}},
+        "rungs": {"fidelity": {"kind": "rungs", "dead_epochs": 0}},
+        "screening": {"screening": {"num_candidates": 8}},
+        "islands": {"islands": {"number": 2}},
+        "best epoch": {"fitness_epoch": "best"},
+        "bfloat16": {"training": {"dtype_policy": "auto"}},
+        "wide space": {"space": "default"},
+        "learning genes": {"space": {"learning": LEARNING}},
+        "race, dead stop": {"fidelity": {"kind": "full", "race": True, "dead_epochs": 2}},
+        "rungs, dead stop": {"fidelity": {"kind": "rungs"}},
+        "all": RUNGS | {"fitness_epoch": "best", "space": {"preset": "default", "learning": LEARNING}},
+    }.items()
+}
+
+
+def systems_of(config: Path) -> dict[str, System]:
+    """Return all systems by name, with the networks made by hand that a config compares with."""
+    baselines = load_config(config).final.baselines
+    people = {f"human {name}": System(no_search(name)) for name in baselines}
+    levers = {f"lever {name}": system for name, system in LEVERS.items()}
+    return SYSTEMS | people | FRONTS | levers
+
+
+def settings_of(
+    system: System, base: Path, seed: int, seconds: float, threads: int, changes: dict[str, Any]
+) -> Settings:
+    """Return the settings all systems share, with those of one system on top."""
+    values = load_config(base).to_json()
+    values |= {"seed": seed, "max_seconds": None, "max_evaluations": None, "max_cpu_seconds": seconds}
+    values["final"]["baselines"] = []
+    values["workers"] |= {"timeout_seconds": None, "timeout_in_medians": None}  # the peers have none
+    values["workers"]["threads_per_worker"] = threads
+    merge(values, system.changes)
+    merge(values, changes)
+    return settings_from(values, origin="the settings of a system")
+
+
+def merge(values: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    """Put changes of settings on top of values, table by table; a preset takes the place of a table."""
+    for key, value in changes.items():
+        if isinstance(value, Mapping) and isinstance(values.get(key), dict) and "preset" not in value:
+            merge(values[key], value)
+        else:
+            values[key] = value
 
 
 class Suggest(Protocol):
@@ -52,10 +300,6 @@ class Suggest(Protocol):
     def choice(self, name: str, options: Sequence[Any]) -> Any: ...
 
     def real(self, name: str, low: float, high: float) -> float: ...
-
-
-class UsedUp(BaseException):
-    """The CPU-seconds are spent; no peer takes it for a trial that failed."""
 
 
 def suggest_genome(suggest: Suggest, space: SearchSpace, input_shape: tuple[int, ...]) -> Genome:
@@ -85,158 +329,6 @@ def suggest_genome(suggest: Suggest, space: SearchSpace, input_shape: tuple[int,
         for n in range(suggest.integer("dense_layers", 1, space.max_dense_layers))
     ]
     return repair(Genome(tuple(conv), tuple(dense)), space, input_shape)
-
-
-def gakeras_search(run: RunDirectory, settings: Settings, seconds: float) -> Outcome:
-    """Search as the settings say; the curve is read from the journal."""
-    result = continue_search(run, settings, "serial", Session(), progress=False)
-    if result.is_unfinished:
-        raise SystemExit(f"The search did not come to its end: {result.stop_reason}")
-    outcome, history = Outcome(), read_history(run.root)
-    spent = 0.0
-    for evaluation in history.evaluations:
-        spent += evaluation.result.cpu_seconds
-        if evaluation.individual is not None:
-            outcome.note(spent, evaluation.individual.loss, evaluation.individual.genome)
-    outcome.genome, outcome.loss = result.best.genome, result.best.loss
-    outcome.trials, outcome.cpu_seconds = result.num_evaluations, result.cpu_seconds
-    return outcome
-
-
-def optuna_search(run: RunDirectory, settings: Settings, seconds: float, *, prune: bool = False) -> Outcome:
-    """Parzen estimators on the mean over the folds; Hyperband prunes by the epochs of the first fold."""
-    import optuna
-
-    from gakeras.fitness.evaluation import evaluate
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    outcome, info, epochs = Outcome(), run.info, settings.training.epochs
-    spent = _clock()
-    state = run.root / "optuna"
-
-    def losses_of(genome: Genome, fold: int, start: int, end: int) -> list[float]:
-        payload = {
-            "genome": genome.to_json(),
-            "run_seed": settings.seed,
-            "repeat": 0,
-            "folds": [fold],
-            "from_epoch": start,
-            "to_epoch": end,
-            "training": asdict(settings.training),
-            "data_dir": str(run.data),
-            "folds_file": str(run.folds),
-            "load_from": str(state / str(start)) if start else None,
-            "save_to": str(state / str(end)) if end < epochs else None,
-        }
-        (measured,) = evaluate(payload)["measures"]["folds"]
-        if spent() >= seconds:
-            raise UsedUp
-        return [float(epoch["val_loss"]) for epoch in measured["epochs"]]
-
-    def objective(trial: Any) -> float:
-        genome = suggest_genome(_Trial(trial), settings.space, info.input_shape)
-        losses = []
-        for epoch in range(epochs) if prune else ():
-            losses = losses_of(genome, 0, epoch, epoch + 1)
-            trial.report(losses[-1], epoch + 1)
-            if trial.should_prune():
-                raise optuna.TrialPruned
-        last = [losses[-1]] if prune else []
-        last += [losses_of(genome, f, 0, epochs)[-1] for f in range(len(last), settings.num_folds)]
-        outcome.note(spent(), statistics.fmean(last), genome)
-        return statistics.fmean(last)
-
-    pruner = optuna.pruners.HyperbandPruner(max_resource=epochs) if prune else optuna.pruners.NopPruner()
-    sampler = optuna.samplers.TPESampler(seed=settings.seed)
-    study = optuna.create_study(sampler=sampler, pruner=pruner)
-    with suppress(UsedUp):
-        study.optimize(objective, n_trials=None, catch=(Exception,))
-    outcome.trials, outcome.cpu_seconds = len(study.trials), spent()
-    return outcome
-
-
-def keras_tuner_search(run: RunDirectory, settings: Settings, seconds: float) -> Outcome:
-    """KerasTuner's Hyperband on a hold-out fifth, as its tutorial uses it."""
-    import keras
-    import keras_tuner
-
-    from gakeras.fitness.network import compiled_model, set_statistics
-
-    outcome, data, epochs = Outcome(), open_data(run.data), settings.training.epochs
-    x, y = np.asarray(data.x), np.asarray(data.y)
-    num_train = len(x) - len(x) // 5
-    spent = _clock()
-
-    def genome_of(hyperparameters: Any) -> Genome:
-        return suggest_genome(_Hyperparameters(hyperparameters), settings.space, run.info.input_shape)
-
-    def build(hyperparameters: Any) -> Any:
-        model = compiled_model(genome_of(hyperparameters), run.info, settings.training)
-        set_statistics(model, x, y, np.arange(num_train))
-        return model
-
-    class Stop(keras.callbacks.Callback):  # type: ignore[misc]
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            if spent() >= seconds:
-                raise UsedUp
-
-    class Tuner(keras_tuner.Hyperband):  # type: ignore[misc]
-        def on_trial_end(self, trial: Any) -> None:
-            super().on_trial_end(trial)
-            if trial.score is not None:
-                outcome.note(spent(), float(trial.score), genome_of(trial.hyperparameters))
-
-    tuner = Tuner(
-        build,
-        objective="val_loss",
-        max_epochs=epochs,
-        factor=3,
-        hyperband_iterations=1000,
-        seed=settings.seed,
-        directory=str(run.root / "tuner"),
-        max_consecutive_failed_trials=1000,
-    )
-    parts = (x[:num_train], y[:num_train]), (x[num_train:], y[num_train:])
-    with suppress(UsedUp):
-        tuner.search(
-            *parts[0],
-            validation_data=parts[1],
-            batch_size=settings.training.batch_size,
-            callbacks=[Stop()],
-            verbose=0,
-        )
-    outcome.cpu_seconds = spent()
-    return outcome
-
-
-def no_search(name: str) -> Callable[[RunDirectory, Settings, float], Outcome]:
-    """Return a system that knows its network beforehand: one made by hand."""
-    return lambda run, settings, seconds: Outcome(genome=settings.network(name), loss=float("nan"))
-
-
-SYSTEMS: dict[str, tuple[Callable[..., Outcome], dict[str, Any]]] = {
-    "gakeras": (gakeras_search, {"fidelity": "rungs"}),
-    "gakeras full": (gakeras_search, {}),
-    "gakeras plain": (gakeras_search, {"space": "paper", "variation": "paper", "caps": {}}),
-    "random": (gakeras_search, {"population_size": 100_000}),
-    "optuna": (optuna_search, {}),
-    "optuna hyperband": (lambda *given: optuna_search(*given, prune=True), {}),
-    "keras-tuner": (keras_tuner_search, {}),
-    "human": (no_search("fashion_baseline"), {}),
-    "human dropout": (no_search("fashion_baseline_dropout"), {}),
-}
-"""Each system's search, and what its settings change in those that all share."""
-
-
-def settings_of(system: str, base: Path, seed: int, seconds: float, changes: dict[str, Any]) -> Settings:
-    """Return the settings all systems share, with those of one system on top."""
-    from gakeras.config import load_config
-
-    shared = load_config(base).to_json()
-    shared |= {"seed": seed, "max_seconds": None, "max_evaluations": None, "max_cpu_seconds": seconds}
-    shared["final"]["baselines"] = []
-    shared["workers"] |= {"timeout_seconds": None, "timeout_in_medians": None}  # the peers have none
-    return settings_from(shared | SYSTEMS[system][1] | changes)
 
 
 def _clock() -> Callable[[], float]:

@@ -1,146 +1,172 @@
 """Who finds the best network for so many CPU-seconds: gakeras, random search, Optuna, KerasTuner, people.
 
     python tests/benchmarks/peers.py configs/fashion_mnist.toml --data PATH/fashion_mnist.npz \
-        --limit 6000 --seconds 480 --seeds 0 1 2 --out RESULTS
+        --limit 6000 --budgets 480 1500 --seeds 0 1 2 --threads 1 --out RESULTS
 
-Needs the extra `bench`. The same images, folds, training, thread and CPU-seconds for all, one run
-after another, each in a process of its own. The winner of each is trained from scratch in one
-way, that of the config's [final], `--repeats` times; the test set is read then, and only then.
+Needs the extra `bench`. The same images, folds, training, threads and CPU-seconds for all, one task after
+another, each in a process of its own. The winner of each is trained from scratch in one way, that of the
+config's [final], `--repeats` times, and as its own system recommends, where it says so; the test set is
+read then, and only then.
 
-Every (system, seed) that is done is a file in `--out` and is not done again. The table is of all files.
+Every task that is done has a file in RESULTS/answers and is not done again, so the benchmark may be stopped
+at any time; searches of gakeras go on where they were killed, from their journals. A system that does the
+same whatever its budget is run once, with the largest, and smaller budgets are read from its curve.
+
+    --objectives    fronts of loss and parameters beside Optuna's NSGA-II, by hypervolume
+    --levers        each lever of the search alone, and all of them, beside full evaluations
+    --honesty       fitness in the search beside accuracy after training from scratch
+    --show          the tables of what is there, nothing is run
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
-import tomllib
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from peer_systems import SYSTEMS, settings_of
+from peer_outcomes import Json, Outcome, write_json
+from peer_studies import front_table, honesty_table, lever_table
+from peer_systems import FRONTS, LEVERS, SYSTEMS, systems_of
+from peer_tasks import Bench, train_task
 
-from gakeras.data import load_source
-from gakeras.run import create_run
-from gakeras.workers.supervisor import keras_environment
+SHARED = ("config", "data", "limit", "threads", "changes")
+"""What a folder of results is about; with anything else it is refused."""
 
 
 def main() -> None:
-    """Do what is missing, one process each, and print the table."""
+    """Do what is missing and print the tables."""
     options = parsed(sys.argv[1:])
-    out = Path(options.out)
-    out.mkdir(parents=True, exist_ok=True)
-    if options.only:
-        measure(options, out)
-        return
-    environment = os.environ | keras_environment("tensorflow", threads=1)
-    for seed in options.seeds:
-        for system in options.systems:
-            if not result_file(out, system, seed).exists():
-                print(f"{system}, seed {seed}", flush=True)
-                arguments = [*sys.argv, "--only", system, "--only-seed", str(seed)]
-                subprocess.run([sys.executable, *arguments], env=environment, check=False)
-    results = [json.loads(path.read_text()) for path in sorted(out.glob("result-*.json"))]
-    (out / "peers.json").write_text(json.dumps(results, indent=1))
-    print(table(results))
+    bench = Bench(
+        str(Path(options.out).absolute()), str(Path(options.config).absolute()), options.data, options.limit,
+        options.threads, options.core, tuple(options.set), tuple(sorted(options.budgets)), options.show,
+    )  # fmt: skip
+    known = LEVERS if options.levers else FRONTS if options.objectives else systems_of(Path(bench.config))
+    if not set(options.systems) <= set(known):
+        raise SystemExit(f"--systems: any of {', '.join(known)}, received {', '.join(options.systems)}")
+    check_same(bench)
+    if options.levers:
+        print(lever_table(bench, options.systems or list(LEVERS), options.seeds, options.sample))
+    elif options.objectives:
+        print(front_table(bench, options.systems or list(FRONTS), options.seeds))
+    elif options.honesty:
+        print(honesty_table(bench, options.seeds, options.sample))
+    else:
+        print(peer_table(bench, options.systems, options.seeds, options.repeats))
 
 
-def measure(options: argparse.Namespace, out: Path) -> None:
-    """Search with one system and one seed, train its winner, and write both down."""
-    from gakeras.fitness.final import train
-
-    if options.core is not None:
-        os.sched_setaffinity(0, {options.core})
-    system, seed = options.only, options.only_seed
-    changes = {"data": {"source": options.data, "limit": options.limit}} if options.data else {}
-    for override in options.set:
-        merge(changes, tomllib.loads(override))
-    settings = settings_of(system, Path(options.config), seed, options.seconds, changes)
-    assert settings.data is not None, "the config, or --data, names the data"
-    arrays = load_source(settings.data.source, limit=settings.data.limit)
-    root = out / f"run-{system.replace(' ', '-')}-{seed}"
-    subprocess.run(["rm", "-rf", str(root)], check=True)  # of an attempt that was interrupted
-    run = create_run(root, settings, arrays)
-    outcome = SYSTEMS[system][0](run, settings, options.seconds)
-    scores = []
-    for repeat in range(options.repeats if outcome.genome else 0):
-        payload = {
-            "genome": outcome.genome.to_json(),  # type: ignore[union-attr]
-            "training": asdict(settings.final.training),
-            "repeat": repeat,
-            "run_seed": seed,
-            "data_dir": str(run.data),
-        }
-        scores.append(train(payload)["measures"])
-    answer: dict[str, Any] = asdict(replace(outcome, genome=None)) | {
-        "system": system,
-        "seed": seed,
-        "budget": options.seconds,
-        "genome": str(outcome.genome) if outcome.genome else None,
-        "loss": outcome.loss if abs(outcome.loss) < 1e300 else None,
-        "parameters": scores[0]["parameters"] if scores else None,
-        "test_accuracy": [measures["test_metric"] for measures in scores],
-        "test_loss": [measures["test_loss"] for measures in scores],
-    }
-    temporary = result_file(out, system, seed).with_suffix(".tmp")
-    temporary.write_text(json.dumps(answer))
-    temporary.rename(result_file(out, system, seed))
+def check_same(bench: Bench) -> None:
+    """Write down what a folder of results is about, or stop where it is about something else."""
+    path, own = Path(bench.out) / "bench.json", {name: asdict(bench)[name] for name in SHARED}
+    own = json.loads(json.dumps(own))
+    if not path.exists():
+        write_json(path, own)
+    elif json.loads(path.read_text()) != own:
+        raise SystemExit(f"{bench.out} has results of {path.read_text()}; name another folder by --out")
 
 
-def table(results: list[dict[str, Any]]) -> str:
-    """Return a row a system: means over seeds."""
-    lines = ["| system | seeds | trials | CPU s | search loss | test accuracy | min..max | parameters |"]
-    lines.append("|---|---|---|---|---|---|---|---|")
-    for system in SYSTEMS:
-        rows = [row for row in results if row["system"] == system and row["test_accuracy"]]
-        if not rows:
-            continue
-        means = [statistics.fmean(row["test_accuracy"]) for row in rows]
-        losses = [row["loss"] for row in rows if row["loss"] is not None]
-        lines.append(
-            f"| {system} | {len(rows)} | {statistics.fmean(row['trials'] for row in rows):.0f} "
-            f"| {statistics.fmean(row['cpu_seconds'] for row in rows):.0f} "
-            f"| {f'{statistics.fmean(losses):.4f}' if losses else '-'} "
-            f"| {statistics.fmean(means):.4f} | {min(means):.4f}..{max(means):.4f} "
-            f"| {statistics.fmean(row['parameters'] for row in rows):,.0f} |"
-        )
+def peer_table(bench: Bench, names: Sequence[str], seeds: Sequence[int], repeats: int) -> str:
+    """Return a row a system and budget, means over seeds; curves and all figures go to `peers.json`."""
+    systems = systems_of(Path(bench.config))
+    chosen = names or [*SYSTEMS, *(name for name in systems if name.startswith("human"))]
+    rows: list[Json] = []
+    for seed in seeds:
+        for budget in reversed(bench.budgets):
+            for name in chosen:
+                if name.startswith("human") and budget != bench.budgets[-1]:
+                    continue
+                outcome = bench.search(name, budget, seed, is_anytime=systems[name].is_anytime)
+                if outcome is not None:
+                    rows.append(measured(bench, name, budget, seed, outcome, repeats))
+                write_json(Path(bench.out) / "peers.json", rows)
+    lines = [
+        "| system | CPU s allowed | seeds | trials | CPU s | search loss | test accuracy | min..max "
+        "| own recipe | parameters | |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for budget in bench.budgets:
+        for name in chosen:
+            of_it = [row for row in rows if (row["system"], row["budget"]) == (name, budget)]
+            lines += [table_row(name, budget, of_it)] if of_it else []
     return "\n".join(lines)
 
 
-def merge(values: dict[str, Any], changes: dict[str, Any]) -> None:
-    """Put changes of settings on top of values, table by table."""
-    for key, value in changes.items():
-        if isinstance(value, dict) and isinstance(values.get(key), dict):
-            merge(values[key], value)
-        else:
-            values[key] = value
+def measured(bench: Bench, name: str, budget: float, seed: int, outcome: Outcome, repeats: int) -> Json:
+    """Train the winner of a search and return all that is known about it."""
+    final = asdict(bench.settings("gakeras full", seed, 1.0).final.training)
+    scores: dict[str, list[Json]] = {"common": [], "own": []}
+    if outcome.trained is not None:
+        scores["own"].append(outcome.trained)
+    recipes = {"common": {"training": final}} | ({"own": outcome.own} if outcome.own else {})
+    for recipe, how in recipes.items() if outcome.genome else ():
+        tasks = [train_task(recipe, outcome.genome, seed, n, how) for n in range(repeats)]  # type: ignore[arg-type]
+        scores[recipe] += [answer for task in tasks if (answer := bench.answer(task)) is not None]
+    return {"system": name, "budget": budget, "seed": seed, **outcome.to_json(), "scores": scores}
 
 
-def result_file(out: Path, system: str, seed: int) -> Path:
-    """Return where the result of one system and seed is kept."""
-    return out / f"result-{system.replace(' ', '-')}-{seed}.json"
+def table_row(name: str, budget: float, rows: Sequence[Json]) -> str:
+    """Return the line of a system under one budget."""
+    common = [accuracy for row in rows if (accuracy := _mean(_accuracies(row, "common"))) is not None]
+    own = [accuracy for row in rows if (accuracy := _mean(_accuracies(row, "own"))) is not None]
+    sizes = [s["parameters"] for row in rows for each in row["scores"].values() for s in each[:1]]
+    losses = [row["loss"] for row in rows if row["loss"] is not None]
+    notes = sorted({row["reason"] for row in rows if row["reason"]})
+    read_from = {row["read_from"] for row in rows if row["read_from"]}
+    notes += [f"read from the run with {value:g}" for value in sorted(read_from)]
+    cells = [
+        name,
+        f"{budget:g}" if not name.startswith("human") else "-",
+        str(len(rows)),
+        f"{statistics.fmean(row['trials'] for row in rows):.0f}",
+        f"{statistics.fmean(row['cpu_seconds'] for row in rows):.0f}",
+        _shown(_mean(losses)),
+        _shown(_mean(common)),
+        f"{min(common):.4f}..{max(common):.4f}" if common else "-",
+        _shown(_mean(own)),
+        f"{statistics.fmean(sizes):,.0f}" if sizes else "-",
+        "; ".join(notes),
+    ]
+    return "| " + " | ".join(cells) + " |"
 
 
-def parsed(arguments: list[str]) -> argparse.Namespace:
+def _accuracies(row: Json, recipe: str) -> list[float]:
+    return [score["test_metric"] for score in row["scores"][recipe]]
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    given = list(values)
+    return statistics.fmean(given) if given else None
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def parsed(arguments: list[str]) -> Any:
     """Return the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("config", help="the settings that all share: data, folds, space, training, final")
     parser.add_argument("--data", help="the source of the data, in place of the config's")
     parser.add_argument("--limit", type=int, help="so many training examples")
-    parser.add_argument("--seconds", type=float, default=480.0, help="CPU-seconds of each search")
+    parser.add_argument(
+        "--budgets", type=float, nargs="+", default=[480.0], help="CPU-seconds of each search"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS))
+    parser.add_argument("--systems", nargs="+", default=[], help="or levers, or fronts; by default all")
     parser.add_argument("--repeats", type=int, default=3, help="final trainings of each winner")
+    parser.add_argument("--sample", type=int, help="individuals trained again (--honesty 20, --levers 5)")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--core", type=int, help="run on this core alone")
     parser.add_argument("--set", action="append", default=[], help="a setting, as a line of TOML")
     parser.add_argument("--out", required=True, help="a directory for results")
-    parser.add_argument("--only", help=argparse.SUPPRESS)
-    parser.add_argument("--only-seed", type=int, help=argparse.SUPPRESS)
+    study = parser.add_mutually_exclusive_group()
+    for name in ("objectives", "levers", "honesty"):
+        study.add_argument(f"--{name}", action="store_true")
+    parser.add_argument("--show", action="store_true")
     return parser.parse_args(arguments)
 
 

@@ -1,0 +1,246 @@
+"""The tasks of peers.py, each in a process of its own: search, train or evaluate, and write the answer down.
+
+    python peer_tasks.py BENCH_AS_JSON TASK_AS_JSON
+
+What has an answer on disk is never done again; a lock lets one task at a time work in a folder of results.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tomllib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from peer_outcomes import Json, Outcome, write_json
+
+from gakeras.config import Settings
+from gakeras.run import RunDirectory
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all tasks share: where results are, the config, the data, threads, and settings on top.
+
+    With `only_show` nothing is done that has not been.
+    """
+
+    out: str
+    config: str
+    data: str | None = None
+    limit: int | None = None
+    threads: int = 1
+    core: int | None = None
+    changes: tuple[str, ...] = ()
+    budgets: tuple[float, ...] = (480.0,)
+    only_show: bool = False
+
+    def answer(self, task: Json) -> Json | None:
+        """Return the answer to a task, done in another process where it is missing; None where it failed."""
+        path = self.path(task)
+        if not path.exists() and not self.only_show:
+            from gakeras.workers.supervisor import keras_environment
+
+            print(path.stem, flush=True)
+            environment = os.environ | keras_environment("tensorflow", threads=self.threads)
+            command = [sys.executable, __file__, json.dumps(asdict(self)), json.dumps(task)]
+            done = subprocess.run(command, env=environment, check=False)
+            if done.returncode:
+                print(f"{path.stem} ended with {done.returncode}, and is tried again next time", flush=True)
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def search(self, system: str, budget: float, seed: int, *, is_anytime: bool) -> Outcome | None:
+        """Return what a system finds with a budget; an anytime one runs once, with the largest of all."""
+        longest = max(self.budgets)
+        if not is_anytime or budget >= longest:
+            answer = self.answer(search_task(system, budget, seed))
+            return None if answer is None else Outcome.from_json(answer)
+        whole = self.search(system, longest, seed, is_anytime=True)
+        if whole is None or not whole.curve:
+            return whole
+        task = search_task(system, budget, seed)
+        part = whole.at(budget).to_json() | {"read_from": longest}
+        write_json(self.path(task), part | {"task": task})
+        return Outcome.from_json(part)
+
+    def path(self, task: Json) -> Path:
+        """Return where the answer to a task is kept."""
+        digest = hashlib.sha256(json.dumps(task, sort_keys=True).encode()).hexdigest()[:10]
+        name = f"{task['kind']}-{task['label']}-{task['seed']}".replace(" ", "_")
+        return Path(self.out) / "answers" / f"{name}-{digest}.json"
+
+    def settings(self, system: str, seed: int, budget: float) -> Settings:
+        """Return the settings of a system's search."""
+        from peer_systems import merge, settings_of, systems_of
+
+        changes: Json = {"data": {"source": self.data, "limit": self.limit}} if self.data else {}
+        if self.limit is not None:
+            merge(changes, {"data": {"limit": self.limit}})
+        for line in self.changes:
+            merge(changes, tomllib.loads(line))
+        config = Path(self.config)
+        return settings_of(systems_of(config)[system], config, seed, budget, self.threads, changes)
+
+    def run_folder(self, system: str, budget: float, seed: int, *, is_anytime: bool) -> Path:
+        """Return the run directory of a search of gakeras; one that is anytime goes on with any budget."""
+        length = "" if is_anytime else f"-{budget:g}"
+        return Path(self.out) / "runs" / f"{system.replace(' ', '_')}{length}-{seed}"
+
+
+def search_task(system: str, budget: float, seed: int) -> Json:
+    """Return the task of a search."""
+    return {
+        "kind": "search",
+        "label": f"{system} {budget:g}",
+        "system": system,
+        "budget": budget,
+        "seed": seed,
+    }
+
+
+def train_task(recipe: str, genome: Json, seed: int, repeat: int, how: Json) -> Json:
+    """Return the task of a final training; `how` has `training` and perhaps `stop_after` or `find_epoch_of`.
+
+    Genes of learning are kept by a system's own recipe alone: the common one is the same for all.
+    """
+    if recipe == "common":
+        genome = {name: part for name, part in genome.items() if name != "learning"}
+    digest = hashlib.sha256(json.dumps(genome, sort_keys=True).encode()).hexdigest()[:8]
+    label = f"{recipe} {digest} {repeat}"
+    return {"kind": "train", "label": label, "genome": genome, "seed": seed, "repeat": repeat, **how}
+
+
+def evaluate_task(genome: Json, seed: int) -> Json:
+    """Return the task of a full evaluation, from other initial weights than the search's."""
+    digest = hashlib.sha256(json.dumps(genome, sort_keys=True).encode()).hexdigest()[:8]
+    return {"kind": "evaluate", "label": digest, "genome": genome, "seed": seed, "repeat": 1}
+
+
+def do_search(bench: Bench, task: Json) -> Json:
+    """Search, from where a run was killed if its system can go on."""
+    from peer_systems import systems_of
+
+    from gakeras.data import load_source
+    from gakeras.journal import has_begun
+    from gakeras.run import create_run, open_run
+
+    system = systems_of(Path(bench.config))[task["system"]]
+    settings = bench.settings(task["system"], task["seed"], task["budget"])
+    where = bench.run_folder(task["system"], task["budget"], task["seed"], is_anytime=system.is_anytime)
+    if system.resumes and has_begun(where / "journal.jsonl"):
+        run = open_run(where)
+    else:
+        shutil.rmtree(where, ignore_errors=True)
+        assert settings.data is not None, "the config, or --data, names the data"
+        run = create_run(where, settings, load_source(settings.data.source, limit=settings.data.limit))
+    return system.search(run, settings, task["budget"]).to_json()
+
+
+def do_train(bench: Bench, task: Json) -> Json:
+    """Train a genome's network on all training examples, and measure it on the test set."""
+    from gakeras.fitness.final import train
+
+    run = _shared_run(bench, task["seed"])
+    training = task["training"]
+    if "find_epoch_of" in task:
+        training = training | {"epochs": _best_epoch(run, task, task["find_epoch_of"])}
+    payload = {
+        "genome": task["genome"],
+        "training": training,
+        "stop_after": task.get("stop_after"),
+        "repeat": task["repeat"],
+        "run_seed": task["seed"],
+        "data_dir": str(run.data),
+    }
+    measures = train(payload)["measures"]
+    return {name: value for name, value in measures.items() if name != "epochs"} | {
+        "epochs": len(measures["epochs"])
+    }
+
+
+def do_evaluate(bench: Bench, task: Json) -> Json:
+    """Evaluate a genome on all folds for all epochs of the search."""
+    from gakeras.fitness.evaluation import evaluate
+    from gakeras.fitness.objectives import fold_losses
+
+    run = _shared_run(bench, task["seed"])
+    settings = bench.settings("gakeras full", task["seed"], 1.0)
+    payload = {
+        "genome": task["genome"],
+        "run_seed": task["seed"],
+        "repeat": task["repeat"],
+        "folds": list(range(settings.num_folds)),
+        "from_epoch": 0,
+        "to_epoch": settings.training.epochs,
+        "training": asdict(settings.training),
+        "data_dir": str(run.data),
+        "folds_file": str(run.folds),
+    }
+    return {"loss": statistics.fmean(fold_losses(evaluate(payload)["measures"]))}
+
+
+def _shared_run(bench: Bench, seed: int) -> RunDirectory:
+    """Return a run directory that has the data and the folds of a seed, and no search."""
+    from gakeras.data import load_source
+    from gakeras.journal import has_begun
+    from gakeras.run import create_run, open_run
+
+    where = Path(bench.out) / f"data-{seed}"
+    if has_begun(where / "journal.jsonl"):
+        return open_run(where)
+    shutil.rmtree(where, ignore_errors=True)
+    settings = bench.settings("gakeras full", seed, 1.0)
+    assert settings.data is not None, "the config, or --data, names the data"
+    return create_run(where, settings, load_source(settings.data.source, limit=settings.data.limit))
+
+
+def _best_epoch(run: RunDirectory, task: Json, epochs: int) -> int:
+    """Return after how many epochs the loss on a held-out fifth is lowest, as KerasTuner's tutorial does."""
+    import numpy as np
+
+    from gakeras.data import open_data
+    from gakeras.encoding import Genome
+    from gakeras.fitness.network import compiled_model, set_statistics
+    from gakeras.fitness.options import TrainingOptions
+
+    data, options = open_data(run.data), TrainingOptions(**task["training"])
+    x, y = np.asarray(data.x), np.asarray(data.y)
+    num_train = len(x) - len(x) // 5
+    model = compiled_model(Genome.from_json(task["genome"]), run.info, options)
+    set_statistics(model, x, y, np.arange(num_train))
+    history = model.fit(
+        x[:num_train], y[:num_train], validation_data=(x[num_train:], y[num_train:]),
+        epochs=epochs, batch_size=options.batch_size, verbose=0,
+    )  # fmt: skip
+    return int(np.argmin(history.history["val_loss"])) + 1
+
+
+def main(bench: Bench, task: Json) -> None:
+    """Do a task unless its answer is there by now, and write the answer down."""
+    import time
+
+    if bench.core is not None:
+        os.sched_setaffinity(0, {bench.core})
+    with FileLock(Path(bench.out) / "lock"):
+        if bench.path(task).exists():
+            return
+        do: Any = {"search": do_search, "train": do_train, "evaluate": do_evaluate}[task["kind"]]
+        start = time.process_time()
+        answer = do(bench, task)
+        write_json(
+            bench.path(task), {"process_cpu_seconds": time.process_time() - start, "task": task} | answer
+        )
+
+
+if __name__ == "__main__":
+    given = json.loads(sys.argv[1])
+    shared = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    main(Bench(**shared), json.loads(sys.argv[2]))

@@ -1,0 +1,72 @@
+"""Laws of the cap that is a share of the budget: a number from the budget alone, and refused without one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stub_runs import records, run_stub, stub_settings
+
+from gakeras.config import settings_from
+from gakeras.encoding import Genome
+from gakeras.errors import InputError
+from gakeras.evaluations import evaluation_job
+from gakeras.evolution import Caps, Proposal, Step, Timing
+from gakeras.replay import Replay
+from gakeras.run import open_run
+from gakeras.searching import ROOM, _capped
+
+AUTO = {"max_cpu_seconds": "auto"}
+
+
+@pytest.mark.parametrize(
+    ("budget", "slots", "expected"),
+    [
+        ({"max_cpu_seconds": 200.0}, 4, 10.0),
+        ({"max_seconds": 100.0}, 4, 20.0),
+        ({"max_seconds": 100.0, "max_cpu_seconds": 200.0}, 1, 5.0),
+    ],
+    ids=["CPU-seconds", "seconds of four workers", "the smaller of both"],
+)
+def test_the_cap_is_a_twentieth_of_what_the_budget_allows(
+    budget: dict[str, float], slots: int, expected: float
+) -> None:
+    settings = settings_from(stub_settings().to_json() | budget | {"caps": AUTO})
+    caps = settings.caps.within(settings.budget_cpu_seconds(slots))
+    assert caps.max_cpu_seconds == expected
+
+
+@pytest.mark.parametrize("limit", [None, 3, 3.5])
+def test_a_cap_that_is_given_stays_whatever_the_budget(limit: float | None) -> None:
+    assert Caps(max_cpu_seconds=limit).within(100.0).max_cpu_seconds == limit
+
+
+def test_a_budget_for_which_even_small_networks_are_too_dear_leaves_room_for_them() -> None:
+    small, large = (Timing(macs, 1.0, 1.0, macs, 1.0) for macs in (2.0, 5.0))
+    settings = stub_settings(caps=AUTO, max_cpu_seconds=100.0, num_folds=2, training={"epochs": 3})
+    capped = _capped(settings, Replay(calibration=[large, small]), slots=1)
+    assert capped.caps.max_cpu_seconds == ROOM * (2 * 3 * 2.0 + 1.0)
+    assert _capped(settings, Replay(), slots=1).caps.max_cpu_seconds == 5.0
+    assert _capped(stub_settings(), Replay(calibration=[small]), slots=1).caps.max_cpu_seconds is None
+
+
+def test_a_share_of_evaluations_alone_is_refused() -> None:
+    with pytest.raises(InputError, match="'auto' is a share of max_cpu_seconds or max_seconds"):
+        settings_from(stub_settings().to_json() | {"caps": AUTO})
+
+
+def test_a_search_prices_its_candidates_by_the_share_and_keeps_the_word(tmp_path: Path) -> None:
+    changes: dict[str, Any] = {"caps": AUTO, "max_cpu_seconds": 1000.0, "max_evaluations": 3}
+    run_stub(tmp_path / "run", executor="debug", **changes)
+    assert len(records(tmp_path / "run", "calibrated")) == 1
+    assert open_run(tmp_path / "run").settings.caps.max_cpu_seconds == "auto"
+
+
+@pytest.mark.parametrize("limit", [24, 24.0])
+def test_a_worker_gives_up_what_takes_twice_its_share(limit: float, tmp_path: Path) -> None:
+    settings = stub_settings(caps={"max_cpu_seconds": limit}, num_folds=3, training={"epochs": 4})
+    step = Step(Proposal(0, Genome.parse("dense #4 activation=relu")))
+    run_stub(tmp_path / "run", executor="debug", max_evaluations=1)
+    job = evaluation_job(step, open_run(tmp_path / "run"), settings)
+    assert job.payload["max_epoch_seconds"] == 2 * 24 / 12
