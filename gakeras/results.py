@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 import statistics
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from gakeras.cards import search_sections
 from gakeras.config import Settings, training_options
-from gakeras.data import arrays_digest, as_arrays, check_arrays, example_weights, open_data, store_arrays
+from gakeras.data import open_data
 from gakeras.data.folds import validation_part
-from gakeras.data.streams import is_stream
-from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
 from gakeras.errors import InputError, RunError
 from gakeras.evolution import Individual, pareto_front
-from gakeras.executors import ExecutorChoice, choose_executor
+from gakeras.executors import ExecutorChoice
 from gakeras.exports import check_export_path, check_keras_path, export_from_run
-from gakeras.finals import FinalTraining, TrainingSummary, find_done, summarise, train_all
+from gakeras.finals import TrainingSummary
 from gakeras.fitness.objectives import Objective, fold_losses, fold_metrics, spread
-from gakeras.fitness.options import TrainingOptions
-from gakeras.journal import JournalWriter, read_journal
-from gakeras.progress import Progress
+from gakeras.journal import read_journal
 from gakeras.replay import Replay, leaders, replay
 from gakeras.run import RunDirectory
 from gakeras.scores import mean_best_epoch
 from gakeras.session import Session
-from gakeras.supervision import child_options
 from gakeras.tables import html_of_run
 from gakeras.tradeoffs import best_within, comparable
+from gakeras.winners import Plan, check_callbacks, epochs_done, store_training_data, train_networks
 
 
 class SearchResult:
@@ -198,25 +190,21 @@ class SearchResult:
         )
         if repeats < 1:
             raise InputError("A training is done.", expected="repeats >= 1", received=f"repeats={repeats}")
-        _check_callbacks(callbacks, self.settings.backend)
+        check_callbacks(callbacks, self.settings.backend)
         if not 0 <= validation_share < 1:
             raise InputError(
                 "A part of the examples is held out.",
                 expected="0 <= validation_share < 1",
                 received=f"validation_share={validation_share}",
             )
-        data_dir = self._store(x, y, x_test, y_test, sample_weight)
+        data_dir = store_training_data(self.run, x, y, x_test, y_test, sample_weight)
         if validation_share:
             data = open_data(data_dir)
             validation_part(data.y, data.info.task, validation_share, self.settings.seed)
-        return self._train(
-            [("best", self.best.genome)],
-            options,
-            repeats,
-            data_dir,
-            validation_share=validation_share,
-            callbacks=tuple(callbacks),
-        )[0]
+        plan = Plan(
+            [("best", self.best.genome)], options, repeats, data_dir, validation_share=validation_share
+        )
+        return self._train(plan, callbacks=callbacks)[0]
 
     def train_final(self, session: Session | None = None) -> list[TrainingSummary]:
         """Train the best network and the config's baselines, all in the same way, as its `[final]` says.
@@ -226,9 +214,12 @@ class SearchResult:
         """
         networks = [("best", self.best.genome)]
         networks += [(name, self.settings.network(name)) for name in self.settings.final.baselines]
-        final = self.settings.final
-        stop_after = self._stop_after()
-        return self._train(networks, final.training, final.repeats, self.run.data, session, stop_after)
+        return self._train(self._final_plan(networks, self.settings.final.repeats), session)
+
+    def _final_plan(self, networks: Sequence[tuple[str, Genome]], repeats: int) -> Plan:
+        """Return the trainings of the config's `[final]`."""
+        stop_after = epochs_done(self.settings, self.best)
+        return Plan(networks, self.settings.final.training, repeats, self.run.data, stop_after)
 
     def save(self, path: str | Path) -> Path:
         """Save the best network as a plain `.keras` file that takes raw data and loads with Keras alone.
@@ -273,120 +264,26 @@ class SearchResult:
 
     def _trained_model(self) -> Path:
         if self._model is None:
-            final = self.settings.final
-            networks = [("best", self.best.genome)]
-            self._train(networks, final.training, 1, self.run.data, stop_after=self._stop_after())
+            self._train(self._final_plan([("best", self.best.genome)], 1))
         assert self._model is not None
         return self._model
 
     def _train(
-        self,
-        networks: Sequence[tuple[str, Genome]],
-        options: TrainingOptions,
-        repeats: int,
-        data_dir: Path,
-        session: Session | None = None,
-        stop_after: int | None = None,
-        *,
-        validation_share: float = 0.0,
-        callbacks: tuple[Any, ...] = (),
+        self, plan: Plan, session: Session | None = None, *, callbacks: Sequence[Any] = ()
     ) -> list[TrainingSummary]:
-        more = [f"validation-{validation_share}"] * bool(validation_share)
-        more += ["callbacks"] * bool(callbacks)
-        more += [] if stop_after is None else [str(stop_after)]
-        trainings = [
-            FinalTraining(
-                name,
-                genome,
-                self._options(options) if name == "best" else options,
-                repeat,
-                self.settings.seed,
-                data_dir,
-                save_to=self._model_path(genome, options, data_dir, more)
-                if (name, repeat) == ("best", 0)
-                else None,
-                criteria=self.settings.criteria,
-                validation_share=validation_share,
-                callbacks=callbacks,
-                stop_after=stop_after if name == "best" else None,
-            )
-            for repeat in range(repeats)
-            for name, genome in networks
-        ]
         choice = self._executor if self._executor is not None else self.settings.workers.executor
-        choice = "debug" if callbacks else choice
-        workers = self.settings.workers
-        factory = choose_executor(choice, workers.workers, workers.workers_per_device)
-        results = find_done(trainings, self._past.trainings)
-        missing = [training for training in trainings if training not in results]
-        if missing:
-            with (
-                JournalWriter(self.run.journal) as journal,
-                session or Session() as session,
-                Dispatcher(factory, child_options(self.run, workers, self.settings.backend)) as dispatcher,
-                Progress("final trainings", total=len(missing), show=self._progress) as progress,
-            ):
-                for number, (training, result) in enumerate(
-                    train_all(missing, dispatcher, journal, session), start=1
-                ):
-                    results[training] = result
-                    progress.update(number, running=min(dispatcher.num_in_flight, factory.slots))
-            self._past = self._read()
-        summaries = summarise([(training, results[training]) for training in trainings])
+        trainings = plan.trainings(self.run, self.best, callbacks)
+        summaries = train_networks(
+            trainings,
+            self._past.trainings,
+            self.run,
+            executor="debug" if callbacks else choice,
+            session=session or Session(),
+            progress=self._progress,
+        )
+        self._past = self._read()
         self._model = summaries[0].model_path
         return summaries
-
-    def _store(self, x: Any, y: Any, x_test: Any, y_test: Any, sample_weight: Any) -> Path:
-        """Return where the data of a training are: the run's own directory if none were passed."""
-        if x is None and sample_weight is not None:
-            raise InputError(
-                "The data of a search have their weights.",
-                expected="sample_weight beside x and y",
-                received="sample_weight alone",
-                way_out="Pass it to `search`, or with x and y.",
-            )
-        if x is None and y is None and x_test is None and y_test is None:
-            return self.run.data
-        if not is_stream(x):
-            _check_pair("x", x, "y", y)
-        if not is_stream(x_test):
-            _check_pair("x_test", x_test, "y_test", y_test)
-        own = open_data(self.run.data)
-        train = (own.x, own.y) if x is None else (x, y)
-        test = (own.x_test, own.y_test) if x_test is None else (x_test, y_test)
-        given = own.sample_weight if x is None else sample_weight
-        arrays = as_arrays(train[0], train[1], test[0], test[1], given)
-        task = check_arrays(arrays, task=self.settings.task, num_folds=2)
-        if x is not None:
-            weights = example_weights(arrays, task, self.settings.class_weight)
-            arrays = replace(arrays, sample_weight=weights)
-        data_dir = self.run.models / f"data-{arrays_digest(arrays)[:12]}"
-        store_arrays(arrays, task, data_dir)
-        return data_dir
-
-    def _options(self, options: TrainingOptions) -> TrainingOptions:
-        """Return the options of the winner's training, by the dtype policy that was chosen for it."""
-        chosen = self.best.measures.get("dtype_policy")
-        if options.dtype_policy != "auto" or chosen is None:
-            return options
-        return replace(options, dtype_policy=chosen)
-
-    def _stop_after(self) -> int | None:
-        """Return how many epochs of the winner's final training are done; None for all."""
-        if self.settings.final.stop_at == "last":
-            return None
-        measures = self.best.measures
-        as_long = measures["folds"] if self.settings.fidelity.kind == "full" else measures.get("final", ())
-        return mean_best_epoch(as_long)
-
-    def _model_path(
-        self, genome: Genome, options: TrainingOptions, data_dir: Path, more: Sequence[str]
-    ) -> Path:
-        name = "-".join(
-            [genome.digest, *(_word(value) for value in asdict(options).values() if value is not None), *more]
-        )
-        folder = self.run.models if data_dir == self.run.data else self.run.models / data_dir.name
-        return folder / f"{name}.keras"
 
     def _read(self) -> Replay:
         return replay(read_journal(self.run.journal), self.settings)
@@ -422,46 +319,6 @@ class SearchResult:
             )
             for individual in (self.leaderboard(n) if self._past.evaluated else [])
         ]
-
-
-def _check_callbacks(callbacks: Sequence[Any], backend: str) -> None:
-    """Refuse callbacks that are none, or of a Keras that computes otherwise than the search did."""
-    if not callbacks:
-        return
-    keras = sys.modules.get("keras")
-    strangers = [
-        each for each in callbacks if keras is None or not isinstance(each, keras.callbacks.Callback)
-    ]
-    if strangers:
-        raise InputError(
-            "Callbacks are those of Keras.",
-            expected="a list of keras.callbacks.Callback objects",
-            received=f"a {type(strangers[0]).__name__}",
-        )
-    if keras is not None and keras.backend.backend() != backend:
-        raise InputError(
-            "A training with callbacks is done in this process.",
-            expected=f"the backend of the search, {backend}",
-            received=f"Keras with the backend {keras.backend.backend()}",
-            way_out=f"Start Python with KERAS_BACKEND={backend}.",
-        )
-
-
-def _word(value: Any) -> str:
-    """Return a value as a part of a file's name."""
-    if not isinstance(value, Mapping):
-        return str(value)
-    digest = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:8]
-    return f"{value['class_name']}-{digest}"
-
-
-def _check_pair(x_name: str, x: Any, y_name: str, y: Any) -> None:
-    if (x is None) != (y is None):
-        raise InputError(
-            "Examples and targets come together.",
-            expected=f"both of {x_name} and {y_name}, or neither",
-            received=f"{x_name if y is None else y_name} alone",
-        )
 
 
 def _size(individual: Individual) -> str:

@@ -78,9 +78,8 @@ MAY_IMPORT = {
     "replay": {"config", "encoding", "errors", "evolution", "fitness", "jobs", "journal"},
     "report": {"config", "encoding", "errors", "fitness", "growth", "history", "journal", "lineage", "plots"},
     "results": {
-        "cards", "config", "data", "dispatch", "encoding", "errors", "evolution", "executors", "exports",
-        "finals", "fitness", "journal", "progress", "replay", "run", "scores", "session", "supervision",
-        "tables", "tradeoffs",
+        "cards", "config", "data", "encoding", "errors", "evolution", "executors", "exports", "finals",
+        "fitness", "journal", "replay", "run", "scores", "session", "tables", "tradeoffs", "winners",
     },
     "rounds": set(),
     "run": {"config", "data", "errors", "journal", "seeding"},
@@ -97,6 +96,10 @@ MAY_IMPORT = {
     "tables": set(),
     "tradeoffs": {"errors", "evolution", "fitness", "replay"},
     "validation": {"errors"},
+    "winners": {
+        "config", "data", "dispatch", "encoding", "errors", "evolution", "executors", "finals", "fitness",
+        "journal", "progress", "run", "scores", "session", "supervision",
+    },
     "workers": {"jobs"},
 }  # fmt: skip
 

@@ -1,0 +1,20 @@
+"""The settings of a run: from a TOML file, the command line or keyword arguments, checked before any work."""
+
+from gakeras.config.reading import load_config, settings_from, training_options
+from gakeras.config.sections import DataSettings, FinalSettings, PublishedTable, WorkerSettings
+from gakeras.config.settings import Settings
+from gakeras.config.shipped import find_config, shipped_configs, shipped_networks
+
+__all__ = [
+    "DataSettings",
+    "FinalSettings",
+    "PublishedTable",
+    "Settings",
+    "WorkerSettings",
+    "find_config",
+    "load_config",
+    "settings_from",
+    "shipped_configs",
+    "shipped_networks",
+    "training_options",
+]
