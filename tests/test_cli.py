@@ -435,7 +435,7 @@ def in_shell(*arguments: object, environment: Mapping[str, str]) -> subprocess.C
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.slow)])
 def test_the_smoke_search_runs_from_end_to_end(backend: str, folder: Path) -> None:
     num_evaluations = 6 if backend == "tensorflow" else 3  # XLA compiles each network for long
     fewer = ["--max-evaluations", num_evaluations]

@@ -73,7 +73,7 @@ def test_a_network_of_a_search_says_the_same(format: str, evolved: Made, tmp_pat
     assert difference_after(model, x, format, tmp_path) <= TOLERANCES[format]
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["saved_model", "litert", "litert_int8_weights", "onnx"])
 def test_a_table_with_columns_of_every_size_says_the_same(format: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(2)

@@ -80,9 +80,9 @@ def test_a_trainer_shows_varied_images_with_their_own_labels(monkeypatch: pytest
     trainer.train_epoch(IMAGES, np.arange(40), np.arange(40), seed=3)
     assert [x.shape for x, _ in seen] == [(16, 10, 8, 1)] * 3
     for x, y in seen:
-        original = IMAGES[y]
+        original = IMAGES[y.ravel()]
         is_same, is_turned = (
             (x == version).all(axis=(1, 2, 3)) for version in (original, original[:, :, ::-1])
         )
         assert (is_same | is_turned).all()
-    assert sorted({int(label) for _, y in seen for label in y}) == list(range(40))
+    assert sorted({int(label) for _, y in seen for label in y.ravel()}) == list(range(40))
