@@ -95,7 +95,6 @@ def test_a_block_that_is_not_run_says_why():
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_python_runs_from_the_top_of_every_page_to_its_end(tmp_path):
     """The budgets are small (`docs_pages.py`); one process imports Keras, once for all."""
     program = [sys.executable, Path(__file__).with_name("docs_pages.py"), *PYTHON_PAGES]

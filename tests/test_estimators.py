@@ -59,7 +59,6 @@ NOT_EQUIVALENT = {
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @parametrize_with_checks(
     [SearchClassifier(**TINY), SearchRegressor(**REGRESSION)],
     expected_failed_checks=lambda estimator: NOT_EQUIVALENT,

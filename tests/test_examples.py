@@ -103,7 +103,6 @@ def test_every_notebook_is_tested_and_has_no_outputs():
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_runs_from_top_to_bottom(name, tmp_path):
     book = nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4)
