@@ -97,7 +97,8 @@ def _check_targets(name: str, y: np.ndarray) -> None:
             "Targets must be numbers.",
             expected=f"a boolean, integer or real dtype for {name}",
             received=f"dtype {y.dtype}, first value {y.flat[0]!r}",
-            way_out="Number class names with `sklearn.preprocessing.LabelEncoder`.",
+            way_out="Number class names with `sklearn.preprocessing.LabelEncoder`, or use "
+            "`gakeras.estimators.SearchClassifier`, which takes names.",
         )
 
 
