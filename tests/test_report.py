@@ -17,6 +17,7 @@ from made_runs import PUBLISHED, make_growth, make_synthesis, torn
 from plotly.offline import get_plotlyjs
 from stub_runs import run_stub
 
+from gakeras import plots
 from gakeras.config import settings_from
 from gakeras.errors import InputError
 from gakeras.growth import growth_settings
@@ -92,6 +93,9 @@ def test_what_was_stopped_early_is_listed_apart_with_its_reason_and_is_no_failur
     assert [each.number for each in history.failed] == [each.number for each in failed[1:]]
     assert f"#{number}" not in [row[0] for row in tables.failures(history).rows]
     assert [row[:2] for row in tables.stopped(history).rows] == [(f"#{number}", "behind: place 9 of 12")]
+    for figure in (plots.progress(history), plots.workers(history)):
+        marked = {trace.name: len(trace.y) for trace in figure.data}
+        assert (marked["stopped early"], marked["failed"]) == (1, len(failed) - 1)
     text = Page(render(journal)).text
     assert f"{len(failed) - 1} failed, 1 were stopped early (1 behind)" in text
     assert text.count("behind: place 9 of 12") >= 1

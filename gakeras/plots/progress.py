@@ -8,28 +8,27 @@ from typing import Any
 import plotly.graph_objects as go
 
 from gakeras.history import History
-from gakeras.plots.style import BLUE, GREY, RED, empty, loss_axis, styled, switch
+from gakeras.plots.style import BLUE, GREY, ORANGE, RED, empty, loss_axis, styled, switch
 from gakeras.plots.text import failure_hover, individual_hover
 
 
 def progress(history: History) -> go.Figure:
     """Return the loss of every evaluation and the best one so far, as a line that never rises.
 
-    Two buttons switch between evaluations and seconds of the run's budget. A failed
-    evaluation is a cross at the height of the worst loss, with its reason.
+    Two buttons switch between evaluations and seconds of the run's budget. An evaluation that
+    failed is a cross at the height of the worst loss, one that was stopped early a triangle there,
+    each with its reason.
 
     >>> figure = progress(history)
     """
     if not history.evaluations:
         return empty("Nothing has been evaluated yet.")
     scored = [(e, e.individual) for e in history.evaluations if e.individual is not None]
-    failed = [evaluation for evaluation in history.evaluations if evaluation.individual is None]
     losses = [individual.loss for _, individual in scored]
     order = {evaluation.number: place for place, evaluation in enumerate(history.evaluations, start=1)}
     places = [order[evaluation.number] for evaluation, _ in scored]
     times = [evaluation.elapsed for evaluation, _ in scored]
-    failed_places = [order[evaluation.number] for evaluation in failed]
-    failed_times = [evaluation.elapsed for evaluation in failed]
+    xs = [(places, times), (places, times)]
     traces: list[Any] = [
         go.Scatter(
             name="evaluation",
@@ -49,22 +48,28 @@ def progress(history: History) -> go.Figure:
             hoverinfo="skip",
         ),
     ]
-    if failed:
+    for name, colour, symbol, unscored in (
+        ("stopped early", ORANGE, "triangle-down", history.stopped),
+        ("failed", RED, "x", history.failed),
+    ):
+        if not unscored:
+            continue
+        xs.append(([order[e.number] for e in unscored], [e.elapsed for e in unscored]))
         traces.append(
             go.Scatter(
-                name="failed",
-                x=failed_places,
-                y=[max(losses, default=1.0)] * len(failed),
+                name=name,
+                x=xs[-1][0],
+                y=[max(losses, default=1.0)] * len(unscored),
                 mode="markers",
-                marker={"color": RED, "size": 7, "symbol": "x"},
-                hovertext=[failure_hover(evaluation) for evaluation in failed],
+                marker={"color": colour, "size": 7, "symbol": symbol},
+                hovertext=[failure_hover(evaluation) for evaluation in unscored],
                 hoverinfo="text",
             )
         )
     axis = {"title": {"text": "evaluations"}, "rangemode": "tozero"}
     buttons = switch(
-        evaluations=[{"x": [places, places, failed_places][: len(traces)]}, _title("evaluations")],
-        time=[{"x": [times, times, failed_times][: len(traces)]}, _title("seconds")],
+        evaluations=[{"x": [by_place for by_place, _ in xs]}, _title("evaluations")],
+        time=[{"x": [by_time for _, by_time in xs]}, _title("seconds")],
     )
     return styled(traces, xaxis=axis, yaxis=loss_axis(losses), updatemenus=buttons)
 

@@ -7,12 +7,12 @@ from html import escape
 import plotly.graph_objects as go
 
 from gakeras.history import Evaluation, History
-from gakeras.plots.style import BLUE, RED, ROW, empty, styled
+from gakeras.plots.style import BLUE, ORANGE, RED, ROW, empty, styled
 from gakeras.plots.text import lines, wrapped
 
 
 def workers(history: History) -> go.Figure:
-    """Return a row for every worker, with a bar for every evaluation, failed ones in red.
+    """Return a row for every worker, with a bar for every evaluation: red if failed, orange if stopped early.
 
     Times are seconds of the run's budget, so that pauses between the sessions of a run and
     clocks that differ between hosts do not show. What is not covered is idle time, the start of
@@ -38,7 +38,8 @@ def workers(history: History) -> go.Figure:
         )
         for name, colour, evaluations in (
             ("evaluation", BLUE, history.succeeded),
-            ("failed", RED, [e for e in history.evaluations if e.individual is None]),
+            ("stopped early", ORANGE, history.stopped),
+            ("failed", RED, history.failed),
         )
         if evaluations
     ]
