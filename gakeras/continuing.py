@@ -19,9 +19,6 @@ from gakeras.run import RunDirectory
 from gakeras.session import Session
 from gakeras.supervision import child_options
 
-_FAREWELL_SECONDS = 5.0
-"""How much longer than the session a job may take: the loop gives it up first, and it is done on resume."""
-
 
 class Plan(Protocol):
     """What settings of every kind of run say."""
@@ -156,16 +153,6 @@ def continue_rounds(
     else:
         reason = course.stop_reason() or "nothing is left to do"
     return Ending(reason, was_interrupted, is_unfinished)
-
-
-def longest_job(cap: float | None, seconds_left: float | None) -> float | None:
-    """Return after how many seconds a job is stopped: the user's cap, or the time left and a little more.
-
-    >>> longest_job(60.0, 20.0), longest_job(None, None)
-    (25.0, None)
-    """
-    left = None if seconds_left is None else seconds_left + _FAREWELL_SECONDS
-    return min((limit for limit in (cap, left) if limit is not None), default=None)
 
 
 def check_beginning(

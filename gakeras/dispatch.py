@@ -28,6 +28,9 @@ _TURN_SECONDS = 0.02
 _FAREWELL_SECONDS = 10.0
 """How long workers have to notice that they are to stop, before the executor is left to itself."""
 
+_GIVEN_UP_SECONDS = 5.0
+"""A job is stopped so much later than the session: the loop gives it up first, and it is done on resume."""
+
 
 @dataclass(frozen=True)
 class _Flight:
@@ -239,3 +242,13 @@ class Dispatcher:
 
 _DEATHS = ("KilledWorker",)
 """Exceptions of executors that stand for a dead worker; this one is Dask's."""
+
+
+def longest_job(cap: float | None, seconds_left: float | None) -> float | None:
+    """Return after how many seconds a job is stopped: the user's cap, or the time left and a little more.
+
+    >>> longest_job(60.0, 20.0), longest_job(None, None)
+    (25.0, None)
+    """
+    left = None if seconds_left is None else seconds_left + _GIVEN_UP_SECONDS
+    return min((limit for limit in (cap, left) if limit is not None), default=None)

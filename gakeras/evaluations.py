@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from gakeras.config import Settings
-from gakeras.dispatch import Dispatcher
+from gakeras.dispatch import Dispatcher, longest_job
 from gakeras.evolution import Finished, SearchState, Step, median_seconds
 from gakeras.fitness.options import DtypePolicy
 from gakeras.jobs import Job
 from gakeras.run import RunDirectory
 
-_FAREWELL_SECONDS = 5.0
 MIN_TIMEOUT_SECONDS = 10.0
 """A multiple of the median below this is no reason to stop an evaluation: it may just be the machine."""
 
@@ -62,9 +61,7 @@ class Evaluations:
         limits = [] if workers.timeout_seconds is None else [workers.timeout_seconds]
         if median is not None and workers.timeout_in_medians is not None:
             limits.append(max(MIN_TIMEOUT_SECONDS, workers.timeout_in_medians * median))
-        if left is not None:
-            limits.append(left + _FAREWELL_SECONDS)
-        return min(limits, default=None)
+        return longest_job(min(limits, default=None), left)
 
 
 def linger_seconds(slots: int, median: float | None) -> float:

@@ -8,8 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from gakeras.continuing import longest_job
-from gakeras.dispatch import Dispatcher
+from gakeras.dispatch import Dispatcher, longest_job
 from gakeras.growth.population import Population, Trained, Training
 from gakeras.growth.runs import GrowthRun
 from gakeras.growth.settings import GrowthSettings, Mutations

@@ -9,8 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from gakeras.continuing import longest_job
-from gakeras.dispatch import Dispatcher
+from gakeras.dispatch import Dispatcher, longest_job
 from gakeras.jobs import Job
 from gakeras.lineage.family import Birth, Family, Grown, Member
 from gakeras.lineage.settings import SynthesisSettings

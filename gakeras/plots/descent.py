@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from gakeras.growth.history import GrownNetwork, GrowthHistory, describe
 from gakeras.growth.population import Training
 from gakeras.plots.grown import lost_hover, network_hover
-from gakeras.plots.style import BLUE, GREEN, GREY, RED, empty, styled
+from gakeras.plots.style import BLUE, GREEN, GREY, RED, empty, row_label, styled
 from gakeras.plots.text import count_text
 
 MAX_LETTERS = 36
@@ -71,16 +71,11 @@ def descent(history: GrowthHistory) -> go.Figure:
         ),
     ]  # fmt: skip
     words = [
-        {
-            "text": _row_text(network, [rows[t.number] for t in trainings if _is_of(t, network, rows)]),
-            "x": LANES + 0.04,
-            "xref": "paper",
-            "xanchor": "left",
-            "y": places[network],
-            "showarrow": False,
-            "align": "left",
-            "font": {"size": 11},
-        }
+        row_label(
+            _row_text(network, [rows[t.number] for t in trainings if _is_of(t, network, rows)]),
+            LANES + 0.04,
+            places[network],
+        )
         for network in order
     ]
     deepest = max(x for x, _ in points.values())

@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from gakeras.history import History
-from gakeras.plots.style import BLUE, GREEN, GREY, empty, styled
+from gakeras.plots.style import BLUE, GREEN, GREY, empty, row_label, styled
 from gakeras.plots.text import individual_hover, lines, origin_lines
 
 MAX_LETTERS = 36
@@ -64,17 +64,7 @@ def family(history: History) -> go.Figure:
         ),
     ]
     words = [
-        {
-            "text": _row_text(history, number, gains[number]),
-            "x": LANES + 0.03,
-            "xref": "paper",
-            "xanchor": "left",
-            "y": rows[number],
-            "showarrow": False,
-            "align": "left",
-            "font": {"size": 11},
-        }
-        for number in numbers
+        row_label(_row_text(history, number, gains[number]), LANES + 0.03, rows[number]) for number in numbers
     ]
     deepest = max(depths.values())
     hidden = {"showgrid": False, "showticklabels": False, "showline": False}

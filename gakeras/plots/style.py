@@ -36,6 +36,20 @@ def styled(traces: list[Any], *, height: int = 420, **layout: Any) -> go.Figure:
     return go.Figure(traces, common | layout)
 
 
+def row_label(text: str, x: float, y: float) -> dict[str, Any]:
+    """Return what stands beside a row: text that begins at a share `x` of the figure's width."""
+    return {
+        "text": text,
+        "x": x,
+        "xref": "paper",
+        "xanchor": "left",
+        "y": y,
+        "showarrow": False,
+        "align": "left",
+        "font": {"size": 11},
+    }
+
+
 def switch(**choices: Mapping[str, Any] | list[Any]) -> list[dict[str, Any]]:
     """Return a row of buttons above the figure; each choice is what `Plotly.update` is called with."""
     buttons = [
