@@ -1,4 +1,4 @@
-"""A model as if it had just been built."""
+"""A model as if it had just been built, or nearly so."""
 
 from __future__ import annotations
 
@@ -20,4 +20,19 @@ def with_new_weights(model: keras.Model, seed: int) -> keras.Model:
     frozen = {path for path, layer in layers_by_path(model).items() if not layer.trainable_weights}
     weights = read_weights(model).items()
     write_weights(new, {name: array for name, array in weights if name.rpartition("/")[0] in frozen})
+    return new
+
+
+def shrunk_and_perturbed(model: keras.Model, share: float, seed: int) -> keras.Model:
+    """Return a copy whose trainable weights are `share` of the model's and the rest of new ones.
+
+    theta = share theta_old + (1 - share) theta_new (Ash and Adams 2020, with their noise scaled as new
+    weights are). Whatever is not trained, such as moving statistics, stays as it is.
+    """
+    new = with_new_weights(model, seed)
+    old, fresh = read_weights(model), read_weights(new)
+    for path, layer in layers_by_path(model).items():
+        for name in (f"{path}/{weight.name}" for weight in layer.trainable_weights):
+            old[name] = share * old[name] + (1 - share) * fresh[name]
+    write_weights(new, old)
     return new

@@ -169,6 +169,8 @@ class GrowthSettings:
         last_steps: A last leg for the survivors in the end, with a learning rate that falls along
             half a cosine; it is charged like all training. 0, as in the paper, for none. After it no
             iteration follows, not on resume either.
+        last_shrink: The share of its weights that a survivor keeps for the last leg; the rest is made of
+            new ones, which differ from member to member (shrink and perturb, Ash and Adams 2020). 1 for all.
         inherit: Whether a mutated member starts with its parent's weights, or with new ones.
         carry: Whether the optimizer's moments go along through a mutation, or it starts anew.
         rescaling: Of the learning rate at a mutation: by |theta_1| / |theta_2|, the numbers of
@@ -198,6 +200,7 @@ class GrowthSettings:
     num_survivors: PositiveInt = 2
     iterations: PositiveInt = 4
     last_steps: Count = 0
+    last_shrink: Annotated[float, Field(ge=0, le=1)] = 1.0
     inherit: bool = True
     carry: bool = True
     rescaling: Literal["none", "parameters", "norm"] = "none"
@@ -237,6 +240,11 @@ class GrowthSettings:
                 "(mutations.widen=0, mutations.kernel=0) and inherited, received "
                 f"{', '.join(f'mutations.{name}={self.mutations.weights[name]}' for name in enlarging)}"
                 f"{', ' if enlarging else ''}inherit={self.inherit}"
+            )
+        if self.last_shrink < 1:
+            raise ValueError(
+                'last_shrink: 1 with sharing="joint", for shared weights cannot differ between members, '
+                f"received {self.last_shrink}"
             )
 
     def to_json(self) -> dict[str, Any]:

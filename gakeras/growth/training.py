@@ -19,7 +19,7 @@ from gakeras.errors import InputError
 from gakeras.fitness.evaluation import forget_models
 from gakeras.fitness.heads import Head, read_head
 from gakeras.fitness.network import LOSSES, compiled_model, set_statistics
-from gakeras.fitness.new_weights import with_new_weights
+from gakeras.fitness.new_weights import shrunk_and_perturbed, with_new_weights
 from gakeras.fitness.options import TrainingOptions
 from gakeras.fitness.trainer import Step, Trainer
 from gakeras.graph import model_cost, read_graph
@@ -63,7 +63,8 @@ def train_member(payload: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         payload: One of `source`, the path of a member, `start`, that of a given model, and `genome`,
             a network to build; `mutations`, a list of `number` and `seed`, with `drawing`
-            (`Mutations` as JSON), `inherit`, `carry` and `rescaling`; `steps`, `schedule`,
+            (`Mutations` as JSON), `inherit`, `carry` and `rescaling`; `shrink`, the share of its weights
+            that a member keeps, 1 where it is missing; `steps`, `schedule`,
             `training` (`StepTraining` as JSON); `seed`, `data_dir`, `folds_file`, and `save_to`, a
             folder.
 
@@ -201,6 +202,9 @@ def begin(
         model = load_network(Path(payload["source"]), with_optimizer=True)
         head = examples.head(model)
         model, transforms = _mutated(model, head, payload, options)
+        if payload.get("shrink", 1.0) < 1:
+            model = shrunk_and_perturbed(model, payload["shrink"], payload["seed"])
+            head.compile(model, options)
         return model, head, transforms
     if "genome" in payload:
         genome = Genome.from_json(payload["genome"])

@@ -130,6 +130,8 @@ def training_job(training: Training, run: GrowthRun, settings: GrowthSettings) -
         payload["genome"] = genome.to_json()
     else:
         payload["start"] = str(run.start)
+    if training.role == "last" and settings.last_shrink < 1:
+        payload["shrink"] = settings.last_shrink
     if training.mutations:
         payload |= {
             "mutations": [

@@ -116,6 +116,20 @@ def test_the_last_leg_lets_the_rate_fall(run: GrowthRun, plan: GrowthSettings) -
     assert float(load(run, 5).optimizer.learning_rate) == pytest.approx(0.01 * 0.1464, rel=1e-3)
 
 
+def test_a_last_leg_begins_with_shrunk_weights_of_the_parent_and_new_ones_of_its_own(
+    run: GrowthRun, plan: GrowthSettings
+) -> None:
+    for number in (7, 8):
+        done(Training(number, 1, "last", 0, 0, 0, (), steps=0, age=12), run, settings(last_shrink=0.4))
+    parent, one, other = (read_weights(load(run, number)) for number in (0, 7, 8))
+    kernel = next(name for name in parent if name.endswith("kernel"))
+    drawn = [(weights[kernel] - 0.4 * parent[kernel]) / 0.6 for weights in (one, other)]
+    assert not np.allclose(*drawn)
+    limit = np.sqrt(6 / (9 * 1 + 9 * 3))  # Glorot and Bengio (2010): uniform, by fan in and fan out
+    assert all(0.5 * limit < np.abs(each).max() <= limit + 1e-6 for each in drawn)
+    assert int(load(run, 7).optimizer.iterations) == 0
+
+
 def test_the_statistics_of_a_table_are_those_of_the_training_part(tmp_path: Path) -> None:
     table = Arrays(np.arange(80.0).reshape(40, 2), np.arange(40) % 2)
     plan = settings(start={"build": "dense #3 activation=relu"})

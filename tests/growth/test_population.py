@@ -160,6 +160,10 @@ def test_an_iteration_that_fails_as_a_whole_ends_the_growth() -> None:
         ({"mutations": {"widen": 0, "deepen": 0, "inception": 0}}, "a weight above 0"),
         ({"sharing": "joint"}, "mutations.widen=1.0"),
         ({"sharing": "joint", "mutations": {"widen": 0}, "inherit": False}, "inherit=False"),
+        (
+            {"sharing": "joint", "mutations": {"widen": 0}, "last_shrink": 0.5},
+            "between members. Received: 0.5",
+        ),
         ({"mutations": {"widdening": 2}}, "the nearest is `mutations.widening`"),
         ({"training": {"optimizer": "nadam"}}, "training.optimizer"),
         ({"start": {"build": "conv #x"}}, "build: one of .*small_start"),
