@@ -124,7 +124,7 @@ def draw(lines: dict[str, dict[str, Any]], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     colours = pyplot.get_cmap("viridis")
     firsts = {name: line for name, line in lines.items() if line["seed"] == 1}
-    figure, axes = pyplot.subplots(2, 2, figsize=(11, 8), constrained_layout=True)
+    figure, axes = pyplot.subplots(2, 2, figsize=(11, 8), sharex=True, sharey="col", constrained_layout=True)
     together, plane = pyplot.subplots(figsize=(7, 5), constrained_layout=True)
     for line in firsts.values():
         rows, colour = line["generations"], colours((line["factor"] - 50) / 50)
