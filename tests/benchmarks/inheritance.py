@@ -6,9 +6,9 @@
 1. Two searches of 6 generations on 3 folds: `honest`, and `leaky`, where a fold begins with weights of
    another (only here). For each generation: mean cross-validated and test accuracy of the same networks.
 2. The last 20 children of `honest`, from new weights, twice: for `--reference` epochs (what ranks them
-   truly), and for `--scratch` epochs with another seed. Spearman's rank correlation with the reference of
-   the inherited losses after e epochs, and of the losses from new weights after k; what is saved is
-   1 - e / k, for the smallest k that ranks at least as well.
+   truly), and for `--scratch` epochs with another seed. Their gap without inherited weights; Spearman's
+   rank correlation with the reference of the inherited losses after e epochs, and of the losses from new
+   weights after k; what is saved is 1 - e / k, for the smallest k that ranks at least as well.
 
 The searches resume, and every figure is in OUT/inheritance.json as soon as it is known. One worker, one
 thread.
@@ -91,9 +91,9 @@ def generations(history: History, size: int) -> list[dict[str, float]]:
     return rows
 
 
-def curve(genome: Genome, run: Path, settings: Settings, seed: int, epochs: int) -> list[float]:
-    """Return the mean validation loss after every epoch from new weights."""
-    from gakeras.fitness.evaluation import evaluate
+def from_new_weights(genome: Genome, run: Path, settings: Settings, seed: int, epochs: int) -> Any:
+    """Return the measures of a training on all folds from new weights, the test set's among them."""
+    from inheriting_jobs import evaluate
 
     payload = {
         "genome": genome.to_json(),
@@ -105,8 +105,15 @@ def curve(genome: Genome, run: Path, settings: Settings, seed: int, epochs: int)
         "training": asdict(settings.training) | {"epochs": epochs},
         "data_dir": str(run / "data"),
         "folds_file": str(run / "folds.npy"),
+        "heritage": {"parents": {}, "folder": str(run.parent / "new" / f"{genome.digest}-{seed}")},
     }
-    return losses(evaluate(payload)["measures"])
+    return evaluate(payload)["measures"]
+
+
+def gap(measures: Any) -> float:
+    """Return how far the mean cross-validated accuracy is above the mean test accuracy."""
+    folds = measures["folds"]
+    return statistics.fmean(fold["epochs"][-1]["val_metric"] - fold["test_metric"] for fold in folds)
 
 
 def losses(measures: Any) -> list[float]:
@@ -153,7 +160,8 @@ def main() -> None:
         parser.error("--data is needed, or --smoke")
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / "inheritance.json"
-    report: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"curves": {}}
+    report: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    report = {"curves": {}, "gaps": {}} | report
 
     def write() -> None:
         report["options"] = {name: str(value) for name, value in vars(options).items()}
@@ -167,11 +175,14 @@ def main() -> None:
     children = [each for each in histories["honest"].individuals.values() if each.parents]
     for child in children[-options.individuals :]:
         if child.genome.digest not in report["curves"]:
+            reference = from_new_weights(child.genome, run, settings, options.seed + 1, options.reference)
+            scratch = from_new_weights(child.genome, run, settings, options.seed + 2, options.scratch)
             report["curves"][child.genome.digest] = {
                 "inherited": losses(child.measures),
-                "reference": curve(child.genome, run, settings, options.seed + 1, options.reference),
-                "scratch": curve(child.genome, run, settings, options.seed + 2, options.scratch),
+                "reference": losses(reference),
+                "scratch": losses(scratch),
             }
+            report["gaps"][child.genome.digest] = {"inherited": gap(child.measures), "new": gap(reference)}
             write()
     report["ranking"] = ranking(report["curves"])
     write()
@@ -180,6 +191,10 @@ def main() -> None:
     for number, rows in enumerate(zip(report["honest"], report["leaky"], strict=True)):
         cells = [f"{100 * row[key]:.1f}" for row in rows for key in ("validation", "test", "gap")]
         print(f"| {number} | {' | '.join(cells)} |")
+    gaps = report["gaps"].values()
+    means = {kind: 100 * statistics.fmean(each[kind] for each in gaps) for kind in ("inherited", "new")}
+    print(f"\nGap of the last children: {means['inherited']:.1f} points with inherited weights, ")
+    print(f"{means['new']:.1f} with new ones")
     print(f"\nSpearman with {options.reference} epochs from new weights, {len(report['curves'])} networks\n")
     print("| epochs | inherited | from new weights | saved |\n|---|---|---|---|")
     ranks = report["ranking"]
