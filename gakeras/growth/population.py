@@ -227,10 +227,11 @@ def _last_legs(population: Population, settings: GrowthSettings) -> list[Trainin
     if not settings.last_steps or population.has_last_leg:
         return []
     kept, number, steps = survivors(population, settings), len(population.trainings), settings.last_steps
-    return [
+    legs = [
         _going_on(member, number + place, member.training.iteration, "last", steps)
         for place, member in enumerate(kept)
     ]
+    return legs if settings.last_shrink else [replace(leg, age=steps) for leg in legs]
 
 
 def _last_failure(population: Population) -> str:

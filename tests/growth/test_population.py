@@ -137,6 +137,8 @@ def test_the_last_leg_is_that_of_the_survivors() -> None:
     population = grown(lambda training: 1 / (1 + training.number), last_steps=30)
     last = [training for training in population.trainings if training.role == "last"]
     assert [(t.parent, t.steps, t.age) for t in last] == [(12, 30, 250), (11, 30, 250)]
+    anew = grown(lambda training: 1 / (1 + training.number), last_steps=30, last_shrink=0.0)
+    assert [training.age for training in anew.trainings if training.role == "last"] == [30, 30]
     assert [member.number for member in population.final()] == [13, 14]
 
 
