@@ -80,15 +80,17 @@ def generations(history: History, size: int) -> list[dict[str, float]]:
     rows = []
     individuals = [evaluation.individual for evaluation in history.evaluations]
     for start in range(0, len(individuals), size):
-        folds = [
-            (fold["epochs"][-1]["val_metric"], fold["test_metric"], fold["age"])
-            for individual in individuals[start : start + size]
-            if individual is not None
-            for fold in individual.measures["folds"]
-        ]
-        validation, test, age = map(statistics.fmean, zip(*folds, strict=True))
-        rows.append({"validation": validation, "test": test, "gap": validation - test, "age": age})
+        evaluated = [each for each in individuals[start : start + size] if each is not None]
+        folds = [fold for individual in evaluated for fold in individual.measures["folds"]]
+        rows.append(accuracies(folds) | {"age": statistics.fmean(fold["age"] for fold in folds)})
     return rows
+
+
+def accuracies(folds: list[dict[str, Any]]) -> dict[str, float]:
+    """Return mean accuracies of folds, on what they validate with and on the test set, and their gap."""
+    validation = statistics.fmean(fold["epochs"][-1]["val_metric"] for fold in folds)
+    test = statistics.fmean(fold["test_metric"] for fold in folds)
+    return {"validation": validation, "test": test, "gap": validation - test}
 
 
 def from_new_weights(genome: Genome, run: Path, settings: Settings, seed: int, epochs: int) -> Any:
@@ -108,12 +110,6 @@ def from_new_weights(genome: Genome, run: Path, settings: Settings, seed: int, e
         "heritage": {"parents": {}, "folder": str(run.parent / "new" / f"{genome.digest}-{seed}")},
     }
     return evaluate(payload)["measures"]
-
-
-def gap(measures: Any) -> float:
-    """Return how far the mean cross-validated accuracy is above the mean test accuracy."""
-    folds = measures["folds"]
-    return statistics.fmean(fold["epochs"][-1]["val_metric"] - fold["test_metric"] for fold in folds)
 
 
 def losses(measures: Any) -> list[float]:
@@ -182,7 +178,10 @@ def main() -> None:
                 "reference": losses(reference),
                 "scratch": losses(scratch),
             }
-            report["gaps"][child.genome.digest] = {"inherited": gap(child.measures), "new": gap(reference)}
+            report["gaps"][child.genome.digest] = {
+                "inherited": accuracies(child.measures["folds"])["gap"],
+                "new": accuracies(reference["folds"])["gap"],
+            }
             write()
     report["ranking"] = ranking(report["curves"])
     write()
@@ -193,8 +192,10 @@ def main() -> None:
         print(f"| {number} | {' | '.join(cells)} |")
     gaps = report["gaps"].values()
     means = {kind: 100 * statistics.fmean(each[kind] for each in gaps) for kind in ("inherited", "new")}
-    print(f"\nGap of the last children: {means['inherited']:.1f} points with inherited weights, ")
-    print(f"{means['new']:.1f} with new ones")
+    print(
+        f"\nGap of {len(gaps)} of the last children: {means['inherited']:.1f} points with inherited weights, "
+        f"{means['new']:.1f} with new ones"
+    )
     print(f"\nSpearman with {options.reference} epochs from new weights, {len(report['curves'])} networks\n")
     print("| epochs | inherited | from new weights | saved |\n|---|---|---|---|")
     ranks = report["ranking"]
