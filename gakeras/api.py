@@ -115,6 +115,7 @@ def search(
             what falls behind and gives all folds to the finalists alone (see `Fidelity`);
             `objectives=("loss", "parameters")`, traded off by NSGA-II; `caps={"max_cpu_seconds": "auto"}`,
             no candidate above a twentieth of the budget of time (docs/budgets.md has them all);
+            `search_examples=6000`, which leaves the others to the final training;
             `tensorboard=True`, which writes loss, metric, parameters and CPU-seconds of every evaluation
             for TensorBoard.
 

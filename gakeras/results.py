@@ -150,6 +150,10 @@ class SearchResult:
         batch_size: int = 128,
         optimizer: Any = "rmsprop",
         learning_rate: float | None = None,
+        schedule: str = "constant",
+        shift: float = 0.0,
+        crop: float = 0.0,
+        flip: bool = False,
         repeats: int = 1,
         validation_share: float = 0.0,
         callbacks: Sequence[Any] = (),
@@ -166,6 +170,8 @@ class SearchResult:
             epochs, batch_size, optimizer, learning_rate: The training; the defaults are the
                 paper's 20 epochs of RMSprop. `epochs="best"` are as many as gave the lowest validation
                 loss, a mean over the folds of the search.
+            schedule, shift, crop, flip: How the learning rate falls, and how images are varied; see
+                `gakeras.fitness.options.TrainingOptions`.
             repeats: Trainings, each from other initial weights.
             validation_share: Part of the training examples, the same in all repeats, that is held out
                 and measured on after every epoch: `val_loss` and `val_metric`.
@@ -186,7 +192,14 @@ class SearchResult:
         if epochs == "best":
             epochs = mean_best_epoch(self.best.measures["folds"]) or 1
         options = training_options(
-            epochs=epochs, batch_size=batch_size, optimizer=optimizer, learning_rate=learning_rate
+            epochs=epochs,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            schedule=schedule,
+            shift=shift,
+            crop=crop,
+            flip=flip,
         )
         if repeats < 1:
             raise InputError("A training is done.", expected="repeats >= 1", received=f"repeats={repeats}")

@@ -20,7 +20,7 @@ from gakeras.data import (
     Arrays,
     DataInfo,
     Task,
-    assign_folds,
+    assign_folds_of_part,
     check_arrays,
     check_fold_weights,
     example_weights,
@@ -130,7 +130,9 @@ def create_run(
     task = check_arrays(arrays, task=settings.task, num_folds=settings.num_folds)
     settings.space.check_input(arrays.x.shape[1:])
     weights = example_weights(arrays, task, settings.class_weight)
-    folds = assign_folds(arrays.y, task, settings.num_folds, derive_seed(settings.seed, "folds"))
+    num_examples = settings.search_examples or len(arrays.y)
+    seed = derive_seed(settings.seed, "folds")
+    folds = assign_folds_of_part(arrays.y, task, settings.num_folds, num_examples, seed)
     if weights is not None:
         check_fold_weights(weights, folds)
     rehearse(task)

@@ -159,7 +159,8 @@ def _calibrate(
 
 def _capped(settings: Settings, past: Replay, slots: int) -> Settings:
     """Return the settings with a cap on costs that is a number; `"auto"` leaves room for small networks."""
-    num_epochs = settings.num_folds * settings.training.epochs
+    num_folds = settings.fidelity.num_candidate_folds(settings.num_folds)
+    num_epochs = num_folds * settings.training.epochs
     small = [num_epochs * each.epoch_seconds + (each.tracing_seconds or 0.0) for each in past.calibration]
     at_least = ROOM * min(small, default=0.0)
     return replace(settings, caps=settings.caps.within(settings.budget_cpu_seconds(slots), at_least))
@@ -194,7 +195,13 @@ def _loop(
         outputs=outputs,
         min_population_size=settings.first_population,
         caps=settings.caps,
-        pricing=Pricing(input_shape, outputs, settings.num_folds, settings.training.epochs, past.calibration),
+        pricing=Pricing(
+            input_shape,
+            outputs,
+            settings.fidelity.num_candidate_folds(settings.num_folds),
+            settings.training.epochs,
+            past.calibration,
+        ),
         num_islands=settings.islands.number,
         tracks_lineage=settings.inherit == "weights",
     )

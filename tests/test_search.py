@@ -205,9 +205,17 @@ def test_a_result_without_a_success_prints_and_says_why_it_has_no_best(
         _ = result.best
 
 
+def test_a_search_on_a_part_leaves_the_rest_to_the_final_training(tmp_path: Path, stub_jobs: None) -> None:
+    run = run_stub(tmp_path / "run", executor="debug", search_examples=8).run
+    folds = np.load(run.folds)
+    assert (folds >= 0).sum() == 8 and len(folds) == run.info.num_train == len(open_data(run.data).x) > 8
+
+
 TRAINING_MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "no repeats": ({"repeats": 0}, "repeats >= 1"),
     "no epochs": ({"epochs": 0}, "epochs: .*Received: 0"),
+    "no schedule": ({"schedule": "cosin"}, "schedule: .*'cosin'"),
+    "a shift of everything": ({"shift": 1.0}, "shift: .*Received: 1"),
     "no optimizer": ({"optimizer": "adm"}, "optimizer: .*'adm'"),
     "x alone": ({"x": ROWS}, "both of x and y.*x alone"),
     "y alone": ({"y": LABELS}, "both of x and y.*y alone"),

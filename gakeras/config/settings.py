@@ -55,6 +55,8 @@ class Settings:
     together and start longest first (see `gakeras.evolution.LongestFirst`); 0 is Algorithm 1
     to the letter. `max_first_failures` evaluations that all fail end the run.
     `max_cpu_seconds` is a budget in CPU-seconds of the workers, over all their threads.
+    With `search_examples` folds are of so many training examples alone, drawn with the share of every
+    class; the final training has all of them.
     `objectives` are `"loss"`, or `"metric"` where evolution is to be after that, and perhaps others:
     several are traded off by NSGA-II; a `penalty` adds to the first, for each
     unit of another measure (see `gakeras.fitness.objectives`). The loss of a fold is that of its
@@ -80,6 +82,7 @@ class Settings:
     max_seconds: PositiveFloat | None = None
     max_cpu_seconds: PositiveFloat | None = None
     num_folds: Annotated[int, Field(ge=2)] = 5
+    search_examples: PositiveInt | None = None
     loss: LossChoice = None
     metric: MetricChoice = None
     objectives: tuple[Objective, ...] = ("loss",)

@@ -13,7 +13,9 @@ from gakeras.data.arrays import Arrays, as_arrays
 from gakeras.data.checks import check_arrays
 from gakeras.data.folds import (
     assign_folds,
+    assign_folds_of_part,
     assign_validation,
+    check_fold_weights,
     column_statistics,
     fold_indices,
     folds_digest,
@@ -23,7 +25,6 @@ from gakeras.data.store import DataInfo, Scaling, StoredData, arrays_digest, ope
 from gakeras.data.tasks import Task
 from gakeras.data.weights import (
     ClassWeight,
-    check_fold_weights,
     example_weights,
     weights_at,
     weights_digest,
@@ -39,6 +40,7 @@ __all__ = [
     "arrays_digest",
     "as_arrays",
     "assign_folds",
+    "assign_folds_of_part",
     "assign_validation",
     "check_arrays",
     "check_fold_weights",

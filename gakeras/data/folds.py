@@ -49,6 +49,47 @@ def assign_folds(y: np.ndarray, task: Task, num_folds: int, seed: int) -> np.nda
     return folds
 
 
+NO_FOLD = -1
+"""The fold of an example that is left to the final training."""
+
+
+def assign_folds_of_part(
+    y: np.ndarray, task: Task, num_folds: int, num_examples: int, seed: int
+) -> np.ndarray:
+    """Return folds of so many of the examples, as `assign_folds` does; all others have `NO_FOLD`.
+
+    They are drawn by `seed`, with the same share of every class; no fold trains on the others or
+    validates with them.
+
+    Raises:
+        InputError: where there are fewer examples, or too few of a class.
+
+    >>> np.bincount(assign_folds_of_part(np.array([0, 1] * 10), Task("binary", 1), 2, 8, seed=7) + 1).tolist()
+    [12, 4, 4]
+    """
+    if num_examples > len(y):
+        raise InputError(
+            "A search sees examples of the training data.",
+            expected=f"search_examples of at most {len(y)}",
+            received=f"search_examples={num_examples}",
+            way_out="Leave it out to search on all of them.",
+        )
+    if num_examples == len(y):
+        return assign_folds(y, task, num_folds, seed)
+    try:
+        drawn = _drawn(y, task, num_examples, derive_seed(seed, "part"))
+    except ValueError as error:
+        raise InputError(
+            "A search sees some examples of every class, and leaves some.",
+            expected=f"search_examples that split the {len(y)} training examples so",
+            received=f"search_examples={num_examples} ({error})",
+            way_out="Use more examples, or all by leaving it out.",
+        ) from None
+    folds = np.full(len(y), NO_FOLD, dtype=np.int16)
+    folds[drawn] = assign_folds(y[drawn], task, num_folds, seed)
+    return folds
+
+
 def assign_validation(y: np.ndarray, task: Task, share: float, seed: int) -> np.ndarray:
     """Return folds of which only fold 0 is ever held out: int16, shape (n,), 0 validates and 1 trains.
 
@@ -68,25 +109,30 @@ def assign_validation(y: np.ndarray, task: Task, share: float, seed: int) -> np.
     >>> np.bincount(assign_validation(np.array([0, 1] * 10), Task("binary", 1), 0.2, seed=7)).tolist()
     [4, 16]
     """
-    from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
-
-    splits = StratifiedShuffleSplit if task.is_classification else ShuffleSplit
-    labels = class_labels(y, task) if task.is_classification else np.zeros(len(y), dtype=np.int8)
-    splitter = splits(1, test_size=share, random_state=seed)
     try:
-        _, validation = next(splitter.split(labels, labels))
+        validation = _drawn(y, task, share, seed)
     except ValueError as error:
         raise InputError(
             "Every class needs an example to train on and one to validate with."
             if task.is_classification
             else "There are examples to train on and examples to validate with.",
-            expected=f"a validation_share that splits the {len(labels)} training examples so",
+            expected=f"a validation_share that splits the {len(y)} training examples so",
             received=f"validation_share={share} ({error})",
             way_out="Use a larger share or more data.",
         ) from None
-    folds = np.ones(len(labels), dtype=np.int16)
+    folds = np.ones(len(y), dtype=np.int16)
     folds[validation] = 0
     return folds
+
+
+def _drawn(y: np.ndarray, task: Task, size: int | float, seed: int) -> np.ndarray:
+    """Return the indices of so many examples, or of a share; ValueError where classes are too small."""
+    from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
+
+    splits = StratifiedShuffleSplit if task.is_classification else ShuffleSplit
+    labels = class_labels(y, task) if task.is_classification else np.zeros(len(y), dtype=np.int8)
+    _, drawn = next(splits(1, test_size=size, random_state=seed).split(labels, labels))
+    return np.asarray(drawn)
 
 
 def validation_part(y: np.ndarray, task: Task, share: float, run_seed: int) -> np.ndarray:
@@ -97,18 +143,34 @@ def validation_part(y: np.ndarray, task: Task, share: float, run_seed: int) -> n
 def fold_indices(folds: np.ndarray, fold: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the indices of the examples that train and of those that validate, both ascending.
 
+    Those that have `NO_FOLD` do neither.
+
     >>> train, validation = fold_indices(np.array([0, 1, 1, 0]), 0)
     >>> train.tolist(), validation.tolist()
     ([1, 2], [0, 3])
     """
     validation = np.flatnonzero(folds == fold)
-    if not len(validation):
+    if not len(validation) or fold == NO_FOLD:
         raise InputError(
             "A fold must have examples.",
             expected=f"a fold of 0..{folds.max()}",
             received=f"fold={fold}",
         )
-    return np.flatnonzero(folds != fold), validation
+    return np.flatnonzero((folds != fold) & (folds != NO_FOLD)), validation
+
+
+def check_fold_weights(weights: np.ndarray, folds: np.ndarray) -> None:
+    """Refuse weights under which nothing counts in what a fold validates with, or trains on."""
+    held_out = np.bincount(folds[folds != NO_FOLD], weights[folds != NO_FOLD])
+    for fold, weight in enumerate(held_out):
+        if not 0 < weight < held_out.sum():
+            part = "is validated with" if weight == 0 else "is trained on"
+            raise InputError(
+                "Some example must count in both parts of every fold.",
+                expected="positive weights among the examples that a fold trains on and validates with",
+                received=f"weight 0 for all that fold {fold} {part}",
+                way_out="Leave examples of weight 0 out, or use fewer folds.",
+            )
 
 
 def folds_digest(folds: np.ndarray) -> str:

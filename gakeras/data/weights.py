@@ -80,20 +80,6 @@ def check_sample_weight(sample_weight: np.ndarray, num_examples: int) -> None:
         )
 
 
-def check_fold_weights(weights: np.ndarray, folds: np.ndarray) -> None:
-    """Refuse weights under which nothing counts in what a fold validates with, or trains on."""
-    held_out = np.bincount(folds, weights)
-    for fold, weight in enumerate(held_out):
-        if not 0 < weight < held_out.sum():
-            part = "is validated with" if weight == 0 else "is trained on"
-            raise InputError(
-                "Some example must count in both parts of every fold.",
-                expected="positive weights among the examples that a fold trains on and validates with",
-                received=f"weight 0 for all that fold {fold} {part}",
-                way_out="Leave examples of weight 0 out, or use fewer folds.",
-            )
-
-
 def weights_at(weights: np.ndarray | None, indices: np.ndarray) -> np.ndarray | None:
     """Return the weights of some examples; None where all count the same."""
     return None if weights is None else np.asarray(weights[indices])

@@ -29,7 +29,7 @@ def nearest_block(block: Block, space: SearchSpace) -> Block:
                 kernel_size=_into(block.kernel_size, space.kernel_size),
                 activation=_among(block.activation, space.conv_activations),
                 padding=padding,
-                dropout=_into(block.dropout, space.conv_dropout),
+                dropout=_rate(block.dropout, space.conv_dropout, space.conv_dropout_share),
                 normalise=allowed(block.normalise, space.conv_normalise),
                 separable=allowed(block.separable, space.conv_separable),
                 residual=padding == "same" and allowed(block.residual, space.conv_residual),
@@ -50,7 +50,7 @@ def nearest_block(block: Block, space: SearchSpace) -> Block:
                 normalise=allowed(block.normalise, space.inception_normalise),
                 projection=projection,
                 residual=allowed(block.residual, space.inception_residual),
-                dropout=_into(block.dropout, space.conv_dropout),
+                dropout=_rate(block.dropout, space.conv_dropout, space.conv_dropout_share),
             )
         case GlobalPool():
             return block
@@ -73,6 +73,11 @@ def nearest_block(block: Block, space: SearchSpace) -> Block:
 
 def _into(value: Number, bounds: tuple[Number, Number]) -> Number:
     return min(max(bounds[0], value), bounds[1])  # in this order -0.0 becomes 0.0
+
+
+def _rate(rate: float, bounds: tuple[float, float], share: float) -> float:
+    is_none = share == 0 or (share < 1 and rate < bounds[0])
+    return 0.0 if is_none else _into(rate, bounds)
 
 
 def _among(value: Choice, choices: tuple[Choice, ...]) -> Choice:

@@ -34,7 +34,7 @@ def random_block(part: str, space: SearchSpace, rng: random.Random) -> Block:
         kernel_size=rng.randint(*space.kernel_size),
         activation=rng.choice(space.conv_activations),
         padding=rng.choice(space.conv_paddings),
-        dropout=_random_rate(space.conv_dropout, rng),
+        dropout=_random_rate(space.conv_dropout, rng, space.conv_dropout_share),
         normalise=_happens(space.conv_normalise, rng),
         separable=_happens(space.conv_separable, rng),
     )
@@ -52,7 +52,7 @@ def _random_inception(space: SearchSpace, rng: random.Random) -> Inception:
         normalise=_happens(space.inception_normalise, rng),
         projection=rng.randint(*space.inception_projection) if is_projected else 0,
         residual=_happens(space.inception_residual, rng),
-        dropout=_random_rate(space.conv_dropout, rng),
+        dropout=_random_rate(space.conv_dropout, rng, space.conv_dropout_share),
     )
 
 
@@ -68,7 +68,9 @@ def random_genome(space: SearchSpace, input_shape: Shape, rng: random.Random) ->
     return repair(Genome(**blocks, head=head, learning=(learning,)), space, input_shape)  # type: ignore[arg-type]
 
 
-def _random_rate(bounds: RateRange, rng: random.Random) -> float:
+def _random_rate(bounds: RateRange, rng: random.Random, share: float = 1.0) -> float:
+    if not _happens(share, rng):
+        return 0.0
     return round(rng.uniform(*bounds), 2)
 
 

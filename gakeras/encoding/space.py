@@ -64,6 +64,8 @@ class SearchSpace:
     conv_activations: tuple[Activation, ...] = ("relu", "leaky_relu", "tanh", "linear")
     conv_paddings: tuple[Padding, ...] = ("same", "valid")
     conv_dropout: RateRange = (0.0, 0.4)
+    conv_dropout_share: Share = 1.0
+    """Of the blocks that have any; the others have none."""
     pool_sizes: tuple[PositiveInt, ...] = (2, 3)
     pool_paddings: tuple[Padding, ...] = ("valid", "same")
     dense_units: IntRange = (10, 300)
@@ -90,17 +92,20 @@ class SearchSpace:
         """Return the space of a search by default.
 
         To the plain space it adds batch normalisation, separable convolutions, skips, Inception
-        modules and, rarely, global pooling, which needs long training. Activations of
-        convolutions do not saturate, but for the negative side of elu.
+        modules and, rarely, global pooling, which needs long training. Fewer convolutions have
+        dropout, and no activation saturates on both sides but tanh in dense layers.
         """
         fixed: dict[str, Any] = {
+            "conv_filters": (8, 64),
             "conv_activations": ("relu", "leaky_relu", "elu"),
-            "conv_normalise": 0.3,
+            "conv_dropout_share": 0.3,
+            "conv_normalise": 0.5,
+            "dense_activations": ("relu", "leaky_relu", "elu", "tanh"),
             "conv_separable": 0.1,
             "conv_residual": 0.2,
             "dense_normalise": 0.1,
             "inception_share": 0.1,
-            "inception_normalise": 0.3,
+            "inception_normalise": 0.5,
             "inception_projected": 0.5,
             "inception_residual": 0.3,
             "global_pool": 0.05,

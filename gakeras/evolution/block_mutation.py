@@ -53,9 +53,8 @@ def change_pool_size(block: MaxPool, space: SearchSpace, variation: Variation, r
 
 def change_dropout(block: Any, space: SearchSpace, variation: Variation, rng: random.Random) -> Any:
     """Add a Gaussian step to the dropout rate, within its range and rounded to 1 %."""
-    smallest, largest = space.dense_dropout if isinstance(block, Dense) else space.conv_dropout
     rate = round(gaussian(block.dropout, variation.dropout_width), 2)
-    return replace(block, dropout=min(max(smallest, rate), largest))  # in this order -0.0 becomes 0.0
+    return space.clip(replace(block, dropout=min(max(0.0, rate), 0.99)))
 
 
 def change_activation(block: Any, space: SearchSpace, variation: Variation, rng: random.Random) -> Any:

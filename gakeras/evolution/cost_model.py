@@ -72,7 +72,7 @@ def fit_cost_model(timings: Sequence[Timing]) -> CostModel | None:
 
 @dataclass(frozen=True)
 class Pricing:
-    """Predicts what a full evaluation of a genome costs, from what those before it have taken.
+    """Predicts what a candidate costs on so many folds, from what those before it have taken.
 
     `calibration` are timings of a few networks from before the search, so that there is a
     prediction from the first proposal on.
@@ -85,7 +85,7 @@ class Pricing:
     calibration: Sequence[Timing] = ()
 
     def evaluation_seconds(self, genome: Genome, state: SearchState) -> float | None:
-        """Return the predicted CPU-seconds of all folds and epochs; None where nothing is known yet."""
+        """Return the predicted CPU-seconds of these folds, all epochs; None where nothing is known yet."""
         first = self.calibration if len(state.timings) < ENOUGH else ()
         model = fit_cost_model([*first, *state.timings])
         if model is None:

@@ -19,6 +19,9 @@ from gakeras.evolution.state import Proposal, SearchState
 from gakeras.jobs import Status
 from gakeras.seeding import derive_seed, isolated
 
+NUM_PARENTS = 3
+"""So many individuals may be parents, though the population is small because the rest was stopped."""
+
 Propose = Callable[[SearchState], Proposal]
 
 
@@ -37,7 +40,8 @@ class Proposer:
     """Proposes individual n of a run from the state and from nothing random but (run seed, n).
 
     While fewer than `min_population_size` individuals have been accepted, genomes are
-    random. From then on two parents are selected by tournament, mated with the crossover
+    random; candidates that were stopped early count as well, as soon as there are `NUM_PARENTS`
+    individuals. From then on two parents are selected by tournament, mated with the crossover
     probability (the first child is taken, the second dropped), and mutated with the
     mutation probability. A genome that is already known is mutated again, a random one
     drawn again, up to `max_mutations` times; after that the proposal is recorded as a
@@ -64,7 +68,7 @@ class Proposer:
         number = state.num_proposed
         keys = (number, attempt) if attempt else (number,)
         with isolated(derive_seed(self.run_seed, "proposal", *keys)) as rng:
-            if len(self._population(state)) < self.min_population_size:
+            if self._needs_random(state):
                 genome, parents, operators = self._draw(state, rng)
             else:
                 genome, parents, operators = self._breed(state, rng)
@@ -72,6 +76,12 @@ class Proposer:
         if self.tracks_lineage:
             genome = with_lineage(genome, number)
         return Proposal(number, genome, parents, operators, verdict, reason)
+
+    def _needs_random(self, state: SearchState) -> bool:
+        accepted = len(self._population(state))
+        judged = (state.num_evaluated - state.num_failed) // self.num_islands
+        enough = self.min_population_size
+        return accepted < enough and (accepted < NUM_PARENTS or judged < enough)
 
     def _population(self, state: SearchState) -> Sequence[Individual]:
         """Return the individuals of the island that the next proposal belongs to."""

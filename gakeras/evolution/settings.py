@@ -20,8 +20,9 @@ PositiveInt = Annotated[int, Field(ge=1)]
 class Caps:
     """The largest network that is evaluated at all; None for no limit.
 
-    `max_cpu_seconds` are those predicted for a full evaluation (see `cost_model`); a worker
-    gives up a network whose epochs turn out to take more than `overshoot` times their share.
+    `max_cpu_seconds` are those predicted for a candidate that nothing stops: all folds, or the first
+    one under rungs (see `cost_model`). A worker gives up a network whose epochs turn out to take more
+    than `overshoot` times their share.
     `"auto"` is the share `budget_share` of the budget of time, by default a twentieth, so that some
     twenty networks can be evaluated; where even small ones take more, it leaves room for these. Times
     are never the same twice, so with this cap two runs of one seed may differ.

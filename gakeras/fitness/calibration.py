@@ -35,7 +35,8 @@ def calibrate(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Time a few steps of three small networks, and return what an epoch of a fold would take.
 
     Args:
-        payload: `training` (`TrainingOptions` as JSON), `data_dir` and `num_folds`.
+        payload: `training` (`TrainingOptions` as JSON), `data_dir`, `num_folds`, and `num_examples` in all of
+            the folds.
 
     Returns:
         Measures: `timings`, the fields of a `Timing` for each network.
@@ -45,7 +46,7 @@ def calibrate(payload: Mapping[str, Any]) -> dict[str, Any]:
         options = replace(options, dtype_policy="float32")
     data = open_data(Path(payload["data_dir"]))
     texts = IMAGE_NETWORKS if len(data.info.input_shape) > 1 else TABLE_NETWORKS
-    num_train = round(len(data.x) * (1 - 1 / payload["num_folds"]))
+    num_train = round(payload["num_examples"] * (1 - 1 / payload["num_folds"]))
     num_timed = min(NUM_STEPS * options.batch_size, num_train)
     indices = np.arange(num_timed)
     held_out = indices[: max(1, num_timed // (payload["num_folds"] - 1))]

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from gakeras.data import StoredData, open_data, weights_at
-from gakeras.data.folds import fold_indices
+from gakeras.data.folds import NO_FOLD, fold_indices
 from gakeras.encoding import Genome, genome_cost, num_activations
 from gakeras.fitness.criteria import Criteria, criteria_of
 from gakeras.fitness.heritage import heritage_of
@@ -198,7 +198,8 @@ def finite(scores: Mapping[str, float]) -> dict[str, float | None]:
 
 
 def _largest(folds: np.ndarray) -> int:
-    return int(len(folds) - np.bincount(folds).min())
+    sizes = np.bincount(folds[folds != NO_FOLD])
+    return int(sizes.sum() - sizes.min())
 
 
 @lru_cache(maxsize=2)

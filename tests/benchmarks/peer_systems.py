@@ -23,7 +23,6 @@ from gakeras.config import Settings, load_config, settings_from
 from gakeras.data import open_data
 from gakeras.encoding import Conv, Dense, Genome, MaxPool, SearchSpace, genome_cost, repair
 from gakeras.run import RunDirectory
-from gakeras.scores import mean_best_epoch
 from gakeras.searching import continue_search
 from gakeras.session import Session
 
@@ -40,12 +39,14 @@ class System:
 
     One that `is_anytime` does the same whatever its budget, so what it had found earlier is what it
     would have found with a smaller one. One that `resumes` goes on in its run directory when it was killed.
+    One that `has_recipe` ends with the final training of a config of its own, if one is given.
     """
 
     search: Search
     changes: Mapping[str, Any] = field(default_factory=dict)
     is_anytime: bool = True
     resumes: bool = False
+    has_recipe: bool = False
 
 
 def gakeras_search(run: RunDirectory, settings: Settings, seconds: float) -> Outcome:
@@ -62,9 +63,7 @@ def gakeras_search(run: RunDirectory, settings: Settings, seconds: float) -> Out
     if settings.fidelity.kind == "full":
         return outcome.at(seconds)
     best = result.best  # by finals, where there are some
-    stop_after = mean_best_epoch(best.measures.get("final", ()))
-    own = stop_after and {"training": asdict(settings.final.training), "stop_after": stop_after}
-    return replace(outcome, genome=best.genome.to_json(), loss=best.loss, own=own or None)
+    return replace(outcome, genome=best.genome.to_json(), loss=best.loss)
 
 
 def optuna_search(
@@ -207,10 +206,7 @@ LEARNING = {
 SYSTEMS: dict[str, System] = {
     "gakeras": System(gakeras_search, RUNGS, is_anytime=False, resumes=True),
     "gakeras wide": System(
-        gakeras_search,
-        RUNGS | {"space": {"preset": "default", "learning": LEARNING}},
-        is_anytime=False,
-        resumes=True,
+        gakeras_search, RUNGS | {"space": "default"}, is_anytime=False, resumes=True, has_recipe=True
     ),
     "gakeras full": System(gakeras_search, resumes=True),
     "gakeras plain": System(
@@ -270,10 +266,18 @@ def systems_of(config: Path) -> dict[str, System]:
 
 
 def settings_of(
-    system: System, base: Path, seed: int, seconds: float, threads: int, changes: dict[str, Any]
+    system: System,
+    base: Path,
+    seed: int,
+    seconds: float,
+    threads: int,
+    changes: dict[str, Any],
+    recipe: Path | None = None,
 ) -> Settings:
     """Return the settings all systems share, with those of one system on top."""
     values = load_config(base).to_json()
+    if system.has_recipe and recipe is not None:
+        values["final"] = load_config(recipe).to_json()["final"]
     values |= {"seed": seed, "max_seconds": None, "max_evaluations": None, "max_cpu_seconds": seconds}
     values["final"]["baselines"] = []
     values["workers"] |= {"timeout_seconds": None, "timeout_in_medians": None}  # the peers have none

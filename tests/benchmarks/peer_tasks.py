@@ -30,7 +30,8 @@ from gakeras.run import RunDirectory
 class Bench:
     """What all tasks share: where results are, the config, the data, threads, and settings on top.
 
-    With `only_show` nothing is done that has not been.
+    `recipe` is the config whose final training gakeras recommends for such data. With `only_show`
+    nothing is done that has not been.
     """
 
     out: str
@@ -40,6 +41,7 @@ class Bench:
     threads: int = 1
     core: int | None = None
     changes: tuple[str, ...] = ()
+    recipe: str | None = None
     budgets: tuple[float, ...] = (480.0,)
     only_show: bool = False
 
@@ -87,7 +89,8 @@ class Bench:
         for line in self.changes:
             merge(changes, tomllib.loads(line))
         config = Path(self.config)
-        return settings_of(systems_of(config)[system], config, seed, budget, self.threads, changes)
+        recipe = None if self.recipe is None else Path(self.recipe)
+        return settings_of(systems_of(config)[system], config, seed, budget, self.threads, changes, recipe)
 
     def run_folder(self, system: str, budget: float, seed: int, *, is_anytime: bool) -> Path:
         """Return the run directory of a search of gakeras; one that is anytime goes on with any budget."""

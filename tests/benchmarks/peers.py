@@ -4,9 +4,9 @@
         --limit 6000 --budgets 480 1500 --seeds 0 1 2 --threads 1 --out RESULTS
 
 Needs the extra `bench`. The same images, folds, training, threads and CPU-seconds for all, one task after
-another, each in a process of its own. The winner of each is trained from scratch in one way, that of the
-config's [final], `--repeats` times, and as its own system recommends, where it says so; the test set is
-read then, and only then.
+another, each in a process of its own. The winner of each is trained from scratch, `--repeats` times: as the
+config's [final] says; as its own system recommends, where it does; and as gakeras recommends for such data,
+which is the [final] of `--recipe`. The test set is read then, and only then.
 
 Every task that is done has a file in RESULTS/answers and is not done again, so the benchmark may be stopped
 at any time; searches of gakeras go on where they were killed, from their journals. A system that does the
@@ -42,9 +42,17 @@ def main() -> None:
     """Do what is missing and print the tables."""
     options = parsed(sys.argv[1:])
     bench = Bench(
-        str(Path(options.out).absolute()), str(Path(options.config).absolute()), options.data, options.limit,
-        options.threads, options.core, tuple(options.set), tuple(sorted(options.budgets)), options.show,
-    )  # fmt: skip
+        str(Path(options.out).absolute()),
+        str(Path(options.config).absolute()),
+        options.data,
+        options.limit,
+        options.threads,
+        options.core,
+        tuple(options.set),
+        options.recipe and str(Path(options.recipe).absolute()),
+        tuple(sorted(options.budgets)),
+        options.show,
+    )
     known = LEVERS if options.levers else FRONTS if options.objectives else systems_of(Path(bench.config))
     if not set(options.systems) <= set(known):
         raise SystemExit(f"--systems: any of {', '.join(known)}, received {', '.join(options.systems)}")
@@ -85,8 +93,8 @@ def peer_table(bench: Bench, names: Sequence[str], seeds: Sequence[int], repeats
                 write_json(Path(bench.out) / "peers.json", rows)
     lines = [
         "| system | CPU s allowed | seeds | trials | CPU s | search loss | test accuracy | min..max "
-        "| own recipe | parameters | |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| as it recommends | as gakeras recommends | min..max | parameters | |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for budget in bench.budgets:
         for name in chosen:
@@ -97,21 +105,30 @@ def peer_table(bench: Bench, names: Sequence[str], seeds: Sequence[int], repeats
 
 def measured(bench: Bench, name: str, budget: float, seed: int, outcome: Outcome, repeats: int) -> Json:
     """Train the winner of a search and return all that is known about it."""
-    final = asdict(bench.settings("gakeras full", seed, 1.0).final.training)
-    scores: dict[str, list[Json]] = {"common": [], "own": []}
+    scores: dict[str, list[Json]] = {"common": [], "own": [], "recipe": []}
     if outcome.trained is not None:
         scores["own"].append(outcome.trained)
-    recipes = {"common": {"training": final}} | ({"own": outcome.own} if outcome.own else {})
+    recipes = {"common": {"training": _final(bench, "gakeras full", seed)}}
+    if outcome.own:
+        recipes["own"] = outcome.own
+    if bench.recipe:
+        recipes["recipe"] = {"training": _final(bench, "gakeras wide", seed)}
     for recipe, how in recipes.items() if outcome.genome else ():
         tasks = [train_task(recipe, outcome.genome, seed, n, how) for n in range(repeats)]  # type: ignore[arg-type]
         scores[recipe] += [answer for task in tasks if (answer := bench.answer(task)) is not None]
     return {"system": name, "budget": budget, "seed": seed, **outcome.to_json(), "scores": scores}
 
 
+def _final(bench: Bench, system: str, seed: int) -> Json:
+    return asdict(bench.settings(system, seed, 1.0).final.training)
+
+
 def table_row(name: str, budget: float, rows: Sequence[Json]) -> str:
     """Return the line of a system under one budget."""
-    common = [accuracy for row in rows if (accuracy := _mean(_accuracies(row, "common"))) is not None]
-    own = [accuracy for row in rows if (accuracy := _mean(_accuracies(row, "own"))) is not None]
+    common, own, recipe = (
+        [accuracy for row in rows if (accuracy := _mean(_accuracies(row, how))) is not None]
+        for how in ("common", "own", "recipe")
+    )
     sizes = [s["parameters"] for row in rows for each in row["scores"].values() for s in each[:1]]
     losses = [row["loss"] for row in rows if row["loss"] is not None]
     notes = sorted({row["reason"] for row in rows if row["reason"]})
@@ -124,13 +141,17 @@ def table_row(name: str, budget: float, rows: Sequence[Json]) -> str:
         f"{statistics.fmean(row['trials'] for row in rows):.0f}",
         f"{statistics.fmean(row['cpu_seconds'] for row in rows):.0f}",
         _shown(_mean(losses)),
-        _shown(_mean(common)),
-        f"{min(common):.4f}..{max(common):.4f}" if common else "-",
+        *_mean_and_range(common),
         _shown(_mean(own)),
+        *_mean_and_range(recipe),
         f"{statistics.fmean(sizes):,.0f}" if sizes else "-",
         "; ".join(notes),
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def _mean_and_range(values: Sequence[float]) -> tuple[str, str]:
+    return _shown(_mean(values)), f"{min(values):.4f}..{max(values):.4f}" if values else "-"
 
 
 def _accuracies(row: Json, recipe: str) -> list[float]:
@@ -162,6 +183,7 @@ def parsed(arguments: list[str]) -> Any:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--core", type=int, help="run on this core alone")
     parser.add_argument("--set", action="append", default=[], help="a setting, as a line of TOML")
+    parser.add_argument("--recipe", help="the config whose final training gakeras recommends for such data")
     parser.add_argument("--out", required=True, help="a directory for results")
     study = parser.add_mutually_exclusive_group()
     for name in ("objectives", "levers", "honesty"):

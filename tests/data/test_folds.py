@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gakeras.data import Task, assign_folds, column_statistics, fold_indices, folds_digest
+from gakeras.data import (
+    Task,
+    assign_folds,
+    assign_folds_of_part,
+    column_statistics,
+    fold_indices,
+    folds_digest,
+)
 from gakeras.errors import InputError
 
 LABELS = np.repeat([0, 1, 2], [20, 10, 5])
@@ -71,6 +78,35 @@ def test_a_class_with_fewer_examples_than_folds_is_refused() -> None:
 def test_training_and_validation_share_nothing_and_leave_nothing_out() -> None:
     train, validation = fold_indices(np.array([1, 0, 1, 2], np.int16), 1)
     assert (train.tolist(), validation.tolist()) == ([1, 3], [0, 2])
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_folds_of_a_part_leave_the_others_out_of_training_and_validation(kind: str) -> None:
+    y, task = TARGETS[kind]
+    folds = assign_folds_of_part(y, task, 2, 14, seed=3)
+    assert (folds >= 0).sum() == 14 and folds.dtype == np.int16
+    for fold in range(2):
+        train, validation = fold_indices(folds, fold)
+        assert len(train) == len(validation) == 7
+        assert sorted([*train, *validation]) == np.flatnonzero(folds >= 0).tolist()
+    np.testing.assert_array_equal(folds, assign_folds_of_part(y, task, 2, 14, seed=3))
+    assert (folds != assign_folds_of_part(y, task, 2, 14, seed=4)).any()
+    np.testing.assert_array_equal(
+        assign_folds_of_part(y, task, 2, 35, seed=3), assign_folds(y, task, 2, seed=3)
+    )
+
+
+def test_a_part_has_the_same_share_of_every_class() -> None:
+    folds = assign_folds_of_part(*TARGETS["multiclass"], 2, 21, seed=3)
+    assert np.bincount(LABELS[folds >= 0]).tolist() == [12, 6, 3]
+
+
+@pytest.mark.parametrize(
+    ("num_examples", "message"), [(36, "at most 35"), (34, "every class"), (4, "num_folds|every class")]
+)
+def test_a_part_that_cannot_be_drawn_is_refused(num_examples: int, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        assign_folds_of_part(*TARGETS["multiclass"], 2, num_examples, seed=3)
 
 
 @pytest.mark.parametrize("fold", [-1, 3])

@@ -101,6 +101,7 @@ def test_everything_is_drawn_with_its_share() -> None:
     dense = [random_block("dense", space, rng) for _ in range(1000)]
     heads = [random_genome(space, (28, 28), rng).head for _ in range(1000)]
     for received, share in [
+        ([block.dropout > 0 for block in convs + modules], space.conv_dropout_share),
         ([block.normalise for block in convs], space.conv_normalise),
         ([block.separable for block in convs], space.conv_separable),
         ([block.residual for block in same], space.conv_residual),
@@ -116,9 +117,22 @@ def test_everything_is_drawn_with_its_share() -> None:
     assert {block.activation for block in convs + modules} == {"relu", "leaky_relu", "elu"}
 
 
+@pytest.mark.parametrize(
+    ("share", "rate", "expected"),
+    [(0.0, 0.3, 0.0), (0.5, 0.0, 0.0), (0.5, 0.1, 0.0), (0.5, 0.3, 0.3), (0.5, 0.9, 0.4), (1.0, 0.0, 0.2)],
+)
+def test_where_only_some_blocks_have_dropout_one_without_stays_without(
+    share: float, rate: float, expected: float
+) -> None:
+    space = SearchSpace.wide(conv_dropout=(0.2, 0.4), conv_dropout_share=share)
+    for block in (Conv(8, 3, "relu", dropout=rate), Inception(8, "relu", dropout=rate)):
+        clipped = space.clip(block)
+        assert isinstance(clipped, Conv | Inception) and clipped.dropout == expected
+
+
 def test_a_table_of_settings_from_before_is_the_plain_space() -> None:
     """Journals record the fields that there were; those that came later must change nothing."""
-    new = ("normalise", "separable", "residual", "inception", "global", "learning")
+    new = ("normalise", "separable", "residual", "inception", "global", "learning", "dropout_share")
     table = {key: value for key, value in asdict(SearchSpace()).items() if not any(n in key for n in new)}
     read = TypeAdapter(SearchSpace).validate_python(json.loads(json.dumps(table)))
     assert read == SearchSpace() and len(table) == 13

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from gakeras.config import settings_from
 from gakeras.encoding import Genome
 from gakeras.errors import InputError
 from gakeras.evaluations import evaluation_job
-from gakeras.evolution import Caps, Proposal, Step, Timing
+from gakeras.evolution import Caps, Fidelity, Proposal, Step, Timing
 from gakeras.replay import Replay
 from gakeras.run import open_run
 from gakeras.searching import ROOM, _capped
@@ -47,6 +48,9 @@ def test_a_budget_for_which_even_small_networks_are_too_dear_leaves_room_for_the
     settings = stub_settings(caps=AUTO, max_cpu_seconds=100.0, num_folds=2, training={"epochs": 3})
     capped = _capped(settings, Replay(calibration=[large, small]), slots=1)
     assert capped.caps.max_cpu_seconds == ROOM * (2 * 3 * 2.0 + 1.0)
+    on_one_fold = replace(settings, fidelity=Fidelity("rungs"))
+    capped = _capped(on_one_fold, Replay(calibration=[large, small]), slots=1)
+    assert capped.caps.max_cpu_seconds == ROOM * (3 * 2.0 + 1.0)
     assert _capped(settings, Replay(), slots=1).caps.max_cpu_seconds == 5.0
     assert _capped(stub_settings(), Replay(calibration=[small]), slots=1).caps.max_cpu_seconds is None
 
@@ -63,10 +67,17 @@ def test_a_search_prices_its_candidates_by_the_share_and_keeps_the_word(tmp_path
     assert open_run(tmp_path / "run").settings.caps.max_cpu_seconds == "auto"
 
 
-@pytest.mark.parametrize("limit", [24, 24.0])
-def test_a_worker_gives_up_what_takes_twice_its_share(limit: float, tmp_path: Path) -> None:
-    settings = stub_settings(caps={"max_cpu_seconds": limit}, num_folds=3, training={"epochs": 4})
+@pytest.mark.parametrize(
+    ("limit", "kind", "num_folds"),
+    [(24, "full", 3), (24.0, "full", 3), (24, "rungs", 1)],
+)
+def test_a_worker_gives_up_what_takes_twice_its_share(
+    limit: float, kind: str, num_folds: int, tmp_path: Path
+) -> None:
+    settings = stub_settings(
+        caps={"max_cpu_seconds": limit}, num_folds=3, training={"epochs": 4}, fidelity={"kind": kind}
+    )
     step = Step(Proposal(0, Genome.parse("dense #4 activation=relu")))
     run_stub(tmp_path / "run", executor="debug", max_evaluations=1)
     job = evaluation_job(step, open_run(tmp_path / "run"), settings)
-    assert job.payload["max_epoch_seconds"] == 2 * 24 / 12
+    assert job.payload["max_epoch_seconds"] == 2 * 24 / (num_folds * 4)

@@ -47,6 +47,18 @@ def test_parents_are_bred_once_the_smallest_population_is_there(accepted: int, i
     assert (proposal.operators == ("random",)) == (not is_bred)
 
 
+@pytest.mark.parametrize(
+    ("accepted", "stopped", "failed", "is_bred"),
+    [(3, 1, 0, True), (3, 0, 1, False), (2, 2, 0, False), (2, 9, 0, False), (3, 9, 0, True)],
+)
+def test_candidates_that_were_stopped_count_among_the_first_but_are_no_parents(
+    accepted: int, stopped: int, failed: int, is_bred: bool
+) -> None:
+    state = population_of(accepted)
+    state.num_evaluated, state.num_failed = accepted + stopped + failed, failed
+    assert bool(SEARCH.proposer(state).parents) == is_bred
+
+
 def proposals(search: Search, count: int) -> list[Proposal]:
     state, made = population_of(6), []
     for number in range(6, 6 + count):

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from small_jobs import DENSE, GENOMES, arrays_of, payload_of, scores_of, store
 
-from gakeras.data import Arrays, fold_indices
+from gakeras.data import Arrays, fold_indices, open_data, store_arrays
+from gakeras.data.folds import NO_FOLD
 from gakeras.encoding import Genome, genome_cost
 from gakeras.fitness.evaluation import evaluate
 from gakeras.fitness.trainer import Trainer
@@ -53,6 +54,21 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         training={"epochs": 6, "batch_size": 8, "optimizer": optimizer, "schedule": schedule},
     )
     return Whole(payload, evaluate(payload))
+
+
+def test_examples_without_a_fold_change_nothing(whole: Whole, tmp_path: Path) -> None:
+    """What a search leaves to the final training is as if it were not there, but for its own scores."""
+    folds = np.load(whole.payload["folds_file"])
+    left = np.where(np.arange(len(folds)) % 4 == 0, NO_FOLD, folds).astype(np.int16)
+    np.save(tmp_path / "left.npy", left)
+    data = open_data(Path(whole.payload["data_dir"]))
+    kept = left != NO_FOLD
+    arrays = Arrays(np.asarray(data.x)[kept], np.asarray(data.y)[kept])
+    alone = store_arrays(arrays, data.info.task, tmp_path / "data") and {"data_dir": str(tmp_path / "data")}
+    np.save(tmp_path / "kept.npy", left[kept])
+    assert whole.again(folds_file=str(tmp_path / "left.npy")) == whole.again(
+        folds_file=str(tmp_path / "kept.npy"), **alone
+    )
 
 
 def test_a_fold_evaluated_alone_scores_exactly_as_within_the_sequence(whole: Whole) -> None:

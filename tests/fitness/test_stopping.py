@@ -68,7 +68,7 @@ KINDS = {"evaluate": "gakeras.fitness.evaluation:evaluate"}
 
 
 def test_a_calibration_times_three_networks_of_different_sizes(tmp_path) -> None:
-    payload = payload_of(CONV, store(arrays_of("images"), tmp_path)) | {"num_folds": 3}
+    payload = payload_of(CONV, store(arrays_of("images"), tmp_path)) | {"num_folds": 3, "num_examples": 20}
     timings = calibrate(payload)["measures"]["timings"]
     assert len({timing["parameters"] for timing in timings}) == 3
     assert all(timing["epoch_seconds"] > 0 and timing["tracing_seconds"] >= 0 for timing in timings)
