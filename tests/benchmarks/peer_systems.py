@@ -1,14 +1,16 @@
 """The systems that peers.py compares: each searches on a run directory's data for so many CPU-seconds.
 
-All draw from one space of genomes, train by one function and stop at one budget of CPU-seconds, counted
-from after the imports. What a peer calls a trial is an evaluation of gakeras.fitness.evaluation, or a
-model compiled by gakeras and trained by the peer.
+All draw from one space of genomes, that of the config, but for `gakeras wide` and random search, which have
+the space that gakeras has by default, and for the algorithm of the paper. All train by one function and
+stop at one budget of CPU-seconds, counted from after the imports. What a peer calls a trial is an evaluation
+of gakeras.fitness.evaluation, or a model compiled by gakeras and trained by the peer.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -39,7 +41,7 @@ class System:
 
     One that `is_anytime` does the same whatever its budget, so what it had found earlier is what it
     would have found with a smaller one. One that `resumes` goes on in its run directory when it was killed.
-    One that `has_recipe` ends with the final training of a config of its own, if one is given.
+    One that `has_recipe` ends with the final training that gakeras recommends, if one is named.
     """
 
     search: Search
@@ -214,7 +216,7 @@ SYSTEMS: dict[str, System] = {
         {"space": "paper", "variation": "paper", "caps": {"max_parameters": None, "max_flops": None}},
         resumes=True,
     ),
-    "random": System(gakeras_search, {"population_size": 100_000}, resumes=True),
+    "random": System(gakeras_search, {"population_size": 100_000, "space": "default"}, resumes=True),
     "optuna": System(optuna_search),
     "optuna hyperband": System(lambda *given: optuna_search(*given, how="hyperband"), is_anytime=False),
     "keras-tuner": System(keras_tuner_search, is_anytime=False),
@@ -257,6 +259,12 @@ LEVERS: dict[str, System] = {
 }
 
 
+def recipes() -> dict[str, dict[str, Any]]:
+    """Return the final trainings that gakeras recommends, by name."""
+    text = Path(__file__).with_name("peer_recipes.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
 def systems_of(config: Path) -> dict[str, System]:
     """Return all systems by name, with the networks made by hand that a config compares with."""
     baselines = load_config(config).final.baselines
@@ -272,12 +280,12 @@ def settings_of(
     seconds: float,
     threads: int,
     changes: dict[str, Any],
-    recipe: Path | None = None,
+    recipe: str | None = None,
 ) -> Settings:
     """Return the settings all systems share, with those of one system on top."""
     values = load_config(base).to_json()
     if system.has_recipe and recipe is not None:
-        values["final"] = load_config(recipe).to_json()["final"]
+        values["final"] |= recipes()[recipe]
     values |= {"seed": seed, "max_seconds": None, "max_evaluations": None, "max_cpu_seconds": seconds}
     values["final"]["baselines"] = []
     values["workers"] |= {"timeout_seconds": None, "timeout_in_medians": None}  # the peers have none

@@ -30,8 +30,8 @@ from gakeras.run import RunDirectory
 class Bench:
     """What all tasks share: where results are, the config, the data, threads, and settings on top.
 
-    `recipe` is the config whose final training gakeras recommends for such data. With `only_show`
-    nothing is done that has not been.
+    `recipe` names the final training that gakeras recommends for such data. With `only_show` nothing is
+    done that has not been.
     """
 
     out: str
@@ -89,8 +89,9 @@ class Bench:
         for line in self.changes:
             merge(changes, tomllib.loads(line))
         config = Path(self.config)
-        recipe = None if self.recipe is None else Path(self.recipe)
-        return settings_of(systems_of(config)[system], config, seed, budget, self.threads, changes, recipe)
+        return settings_of(
+            systems_of(config)[system], config, seed, budget, self.threads, changes, self.recipe
+        )
 
     def run_folder(self, system: str, budget: float, seed: int, *, is_anytime: bool) -> Path:
         """Return the run directory of a search of gakeras; one that is anytime goes on with any budget."""

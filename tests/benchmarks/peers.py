@@ -1,12 +1,12 @@
 """Who finds the best network for so many CPU-seconds: gakeras, random search, Optuna, KerasTuner, people.
 
-    python tests/benchmarks/peers.py configs/fashion_mnist.toml --data PATH/fashion_mnist.npz \
-        --limit 6000 --budgets 480 1500 --seeds 0 1 2 --threads 1 --out RESULTS
+    python tests/benchmarks/peers.py configs/peers_images.toml --data PATH/fashion_mnist.npz \
+        --limit 6000 --budgets 480 1500 --seeds 0 1 2 --threads 1 --recipe fashion_mnist --out RESULTS
 
 Needs the extra `bench`. The same images, folds, training, threads and CPU-seconds for all, one task after
 another, each in a process of its own. The winner of each is trained from scratch, `--repeats` times: as the
-config's [final] says; as its own system recommends, where it does; and as gakeras recommends for such data,
-which is the [final] of `--recipe`. The test set is read then, and only then.
+config's [final] says; as its own system recommends, where it does; and, with `--recipe`, as gakeras
+recommends for such data (peer_recipes.toml). The test set is read then, and only then.
 
 Every task that is done has a file in RESULTS/answers and is not done again, so the benchmark may be stopped
 at any time; searches of gakeras go on where they were killed, from their journals. A system that does the
@@ -31,7 +31,7 @@ from typing import Any
 
 from peer_outcomes import Json, Outcome, write_json
 from peer_studies import front_table, honesty_table, lever_table
-from peer_systems import FRONTS, LEVERS, SYSTEMS, systems_of
+from peer_systems import FRONTS, LEVERS, SYSTEMS, recipes, systems_of
 from peer_tasks import Bench, train_task
 
 SHARED = ("config", "data", "limit", "threads", "changes")
@@ -49,7 +49,7 @@ def main() -> None:
         options.threads,
         options.core,
         tuple(options.set),
-        options.recipe and str(Path(options.recipe).absolute()),
+        options.recipe,
         tuple(sorted(options.budgets)),
         options.show,
     )
@@ -183,7 +183,7 @@ def parsed(arguments: list[str]) -> Any:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--core", type=int, help="run on this core alone")
     parser.add_argument("--set", action="append", default=[], help="a setting, as a line of TOML")
-    parser.add_argument("--recipe", help="the config whose final training gakeras recommends for such data")
+    parser.add_argument("--recipe", choices=recipes(), help="the final training that gakeras recommends")
     parser.add_argument("--out", required=True, help="a directory for results")
     study = parser.add_mutually_exclusive_group()
     for name in ("objectives", "levers", "honesty"):
