@@ -19,6 +19,7 @@ from gakeras.executors import ExecutorChoice
 from gakeras.exports import check_export_path, check_keras_path, export_from_run
 from gakeras.finals import TrainingSummary
 from gakeras.fitness.objectives import Objective, fold_losses, fold_metrics, spread
+from gakeras.fitness.options import check_varied
 from gakeras.journal import read_journal
 from gakeras.replay import Replay, leaders, replay
 from gakeras.run import RunDirectory
@@ -201,6 +202,7 @@ class SearchResult:
             crop=crop,
             flip=flip,
         )
+        check_varied(options, self.run.info.input_shape)
         if repeats < 1:
             raise InputError("A training is done.", expected="repeats >= 1", received=f"repeats={repeats}")
         check_callbacks(callbacks, self.settings.backend)

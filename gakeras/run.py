@@ -30,6 +30,7 @@ from gakeras.data import (
     weights_digest,
 )
 from gakeras.errors import InputError, JournalError
+from gakeras.fitness.options import check_varied
 from gakeras.journal import SCHEMA_VERSION, JournalWriter, Record, has_begun, read_journal
 from gakeras.seeding import derive_seed
 
@@ -129,6 +130,8 @@ def create_run(
     """
     task = check_arrays(arrays, task=settings.task, num_folds=settings.num_folds)
     settings.space.check_input(arrays.x.shape[1:])
+    for options in (settings.training, settings.final.training):
+        check_varied(options, arrays.x.shape[1:])
     weights = example_weights(arrays, task, settings.class_weight)
     num_examples = settings.search_examples or len(arrays.y)
     seed = derive_seed(settings.seed, "folds")

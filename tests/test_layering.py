@@ -82,7 +82,7 @@ MAY_IMPORT = {
         "fitness", "journal", "replay", "run", "scores", "session", "tables", "tradeoffs", "winners",
     },
     "rounds": set(),
-    "run": {"config", "data", "errors", "journal", "seeding"},
+    "run": {"config", "data", "errors", "fitness", "journal", "seeding"},
     "searching": {
         "config", "dispatch", "encoding", "evaluations", "evolution", "executors", "fitness", "journal",
         "progress", "replay", "results", "run", "session", "supervision", "tensorboard",

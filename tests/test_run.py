@@ -181,7 +181,7 @@ def test_a_run_has_one_master(tmp_path: Path, log: Path) -> None:
 
 
 INTERRUPTIONS = {
-    "at the folds": "gakeras.run.assign_folds",
+    "at the folds": "gakeras.run.assign_folds_of_part",
     "at the data": "gakeras.run.store_arrays",
     "at the header": "gakeras.run._header",
     "at the lock": "gakeras.run.JournalWriter",

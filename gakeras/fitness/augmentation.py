@@ -7,8 +7,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from gakeras.errors import InputError
-from gakeras.fitness.options import TrainingOptions
+from gakeras.fitness.options import TrainingOptions, check_varied, varies
 from gakeras.seeding import derive_seed
 
 Augment = Callable[[np.ndarray], np.ndarray]
@@ -31,16 +30,9 @@ def new_augmentation(options: TrainingOptions, input_shape: tuple[int, ...], see
     >>> augment(np.ones((2, 10, 10), "uint8")).shape
     (2, 10, 10)
     """
-    if not (options.shift or options.crop or options.flip):
+    if not varies(options):
         return None
-    if len(input_shape) not in (2, 3):
-        raise InputError(
-            "Only images can be varied.",
-            expected="examples of shape (height, width) or (height, width, channels)",
-            received=f"examples of shape {input_shape}, shift={options.shift}, crop={options.crop}, "
-            f"flip={options.flip}",
-            way_out="Leave shift and crop at 0, and flip at false.",
-        )
+    check_varied(options, input_shape)
     layers: list[keras.layers.Layer] = []
     if options.shift > 0:
         layers.append(

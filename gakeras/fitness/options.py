@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from gakeras.encoding import Genome
 from gakeras.encoding.learning import Optimizer, Schedule
+from gakeras.errors import InputError
 from gakeras.fitness.keras_objects import OptimizerChoice
 
-__all__ = ["Distillation", "DtypePolicy", "Optimizer", "Schedule", "TrainingOptions", "training_of"]
+__all__ = [
+    "Distillation",
+    "DtypePolicy",
+    "Optimizer",
+    "Schedule",
+    "TrainingOptions",
+    "check_varied",
+    "training_of",
+    "varies",
+]
 
 DtypePolicy = Literal["float32", "mixed_float16", "mixed_bfloat16", "auto"]
 """Keras' own, and `"auto"`: that of each network of a search (see `gakeras.fitness.precision`)."""
@@ -57,6 +67,39 @@ class TrainingOptions:
         if self.schedule == "constant":
             return None
         return (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+
+
+class Varying(Protocol):
+    """Options that say how images are varied in training."""
+
+    @property
+    def shift(self) -> float: ...
+
+    @property
+    def crop(self) -> float: ...
+
+    @property
+    def flip(self) -> bool: ...
+
+
+def varies(options: Varying) -> bool:
+    """Tell whether images are varied at all."""
+    return bool(options.shift or options.crop or options.flip)
+
+
+def check_varied(options: Varying, input_shape: tuple[int, ...]) -> None:
+    """Raise `InputError` where examples are to be varied that are no images.
+
+    >>> check_varied(TrainingOptions(flip=True), (28, 28))
+    """
+    if varies(options) and len(input_shape) not in (2, 3):
+        raise InputError(
+            "Only images can be varied.",
+            expected="examples of shape (height, width) or (height, width, channels)",
+            received=f"examples of shape {input_shape}, shift={options.shift}, crop={options.crop}, "
+            f"flip={options.flip}",
+            way_out="Leave shift and crop at 0, and flip at false.",
+        )
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))

@@ -11,6 +11,7 @@ import numpy as np
 from gakeras.data import Arrays, assign_validation, check_arrays
 from gakeras.encoding import Genome, genome_cost
 from gakeras.errors import InputError
+from gakeras.fitness.options import check_varied
 from gakeras.growth.settings import GrowthSettings, growth_settings
 from gakeras.models import GivenModel, put_model
 from gakeras.run import RunDirectory, begin_run, goes_on, open_run
@@ -73,7 +74,7 @@ def create_growth(
         )
     if genome is not None:
         _check_fit(genome, arrays.x.shape[1:], task.outputs)
-    _check_images(settings, arrays.x.shape[1:])
+    check_varied(settings.training, arrays.x.shape[1:])
     run = GrowthRun(root.absolute())
     seed = derive_seed(settings.seed, "validation")
 
@@ -107,19 +108,6 @@ def holds_growth(root: str | Path, settings: GrowthSettings) -> bool:
     """
     may_differ = {"workers", "iterations", "ensemble", "backend", "start", "data"}
     return goes_on(Path(root), lambda run_dir: open_growth(run_dir).plan, settings, may_differ)
-
-
-def _check_images(settings: GrowthSettings, input_shape: tuple[int, ...]) -> None:
-    """Refuse to vary what are no images, before any work."""
-    training = settings.training
-    if (training.shift or training.crop or training.flip) and len(input_shape) not in (2, 3):
-        raise InputError(
-            "Only images can be varied.",
-            expected="examples of shape (height, width) or (height, width, channels)",
-            received=f"examples of shape {input_shape}, shift={training.shift}, crop={training.crop}, "
-            f"flip={training.flip}",
-            way_out="Leave shift and crop at 0, and flip at false.",
-        )
 
 
 def _check_fit(genome: Genome, input_shape: tuple[int, ...], outputs: int) -> None:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from gakeras.data import Arrays, assign_validation, check_arrays, example_weights
+from gakeras.fitness.options import check_varied
 from gakeras.lineage.settings import SynthesisSettings, synthesis_settings
 from gakeras.models import GivenModel, put_model
 from gakeras.run import RunDirectory, begin_run, goes_on, open_run
@@ -44,6 +45,9 @@ def create_synthesis(
         InputError: The data or the directory cannot be used.
     """
     task = check_arrays(arrays, task="classification", num_folds=2)
+    for options in (settings.training, settings.last):
+        if options is not None:
+            check_varied(options, arrays.x.shape[1:])
     arrays = replace(arrays, sample_weight=example_weights(arrays, task))
     run = SynthesisRun(root.absolute())
     seed = derive_seed(settings.seed, "validation")

@@ -161,6 +161,7 @@ def test_a_first_generation_that_fails_as_a_whole_says_why(
         ({"model": "model.keras", "chi": 1.5}, "drawing.chi"),
         ({"model": "model.keras", "generation": 3}, "the nearest is `generations`"),
         ({"model": "model.keras", "validation_share": 0.01}, "validation_share that splits the 40"),
+        ({"model": "model.keras", "training": {"shift": 0.1}}, "Only images can be varied"),
         ({"model": "model.keras", "executor": "thread"}, "There is no such executor"),
     ],
     ids=lambda value: None if isinstance(value, str) else "-".join(value),
