@@ -375,7 +375,7 @@ def test_ctrl_c_ends_the_run_cleanly_and_resuming_finishes_it(
     assert not any(worker.is_running() for worker in workers)
     done = finished(run_dir)
     abandoned = [record["number"] for record in records(run_dir, "abandoned")]
-    assert len(abandoned) == 2 if algorithm == "steady_state" else abandoned
+    assert 1 <= len(abandoned) <= 2  # one of the two workers may just have ended
     assert sorted(done + abandoned) == sorted(digests(run_dir)) and len(done) < 12
     result = resume(run_dir, progress=False)
     assert result.num_evaluations == 12 and finished(run_dir)[: len(done)] == done

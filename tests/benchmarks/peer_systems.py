@@ -202,9 +202,8 @@ LEARNING = {
     "learning_rate": [5e-4, 5e-3],
     "batch_sizes": [32, 64, 128],
     "schedules": ["cosine"],
-    "shift": [0.0, 0.1],
-    "flip": 0.5,
 }
+"""No genes of augmentation: evaluations are too short for any network to gain by it."""
 SYSTEMS: dict[str, System] = {
     "gakeras": System(gakeras_search, RUNGS, is_anytime=False, resumes=True),
     "gakeras wide": System(
