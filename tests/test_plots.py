@@ -10,6 +10,7 @@ from html import unescape
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from made_journals import HOSTILE, made_settings, make_journal
@@ -17,6 +18,7 @@ from made_runs import make_growth, make_synthesis
 
 from gakeras import plots, report
 from gakeras.errors import InputError, RunError
+from gakeras.fitness.objectives import fold_metrics
 from gakeras.growth import read_growth
 from gakeras.history import History, read_history
 from gakeras.lineage import read_synthesis
@@ -45,6 +47,17 @@ def test_every_evaluation_is_a_point_of_the_progress(history):
 def test_the_best_so_far_never_rises_and_ends_at_the_winner(history):
     best = trace(plots.progress(history), "best so far").y
     assert all(later <= earlier for earlier, later in pairwise(best)) and best[-1] == history.best.loss
+
+
+def test_a_search_that_is_after_a_metric_shows_its_metric_and_a_line_that_never_falls(tmp_path):
+    settings = made_settings(metric="f1_macro", objectives=["metric"])
+    history = read_history(make_journal(tmp_path / "run", 60, settings=settings))
+    figure = plots.progress(history)
+    assert figure.layout.yaxis.title.text == "f1_macro"
+    best = trace(figure, "best so far").y
+    assert all(later >= earlier for earlier, later in pairwise(best))
+    assert best[-1] == max(fmean(fold_metrics(each.measures)) for each in history.individuals.values())
+    assert set(trace(figure, "failed").y) == {min(trace(figure, "evaluation").y)}
 
 
 def test_both_axes_of_the_progress_show_the_same_points(history):

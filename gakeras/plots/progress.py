@@ -1,4 +1,4 @@
-"""The best loss so far, over evaluations and over time."""
+"""The best value so far of what evolution is after, over evaluations and over time."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from gakeras.plots.text import failure_hover, individual_hover
 def progress(history: History) -> go.Figure:
     """Return the loss of every evaluation and the best one so far, as a line that never rises.
 
-    Two buttons switch between evaluations and seconds of the run's budget. An evaluation that
-    failed is a cross at the height of the worst loss, one that was stopped early a triangle there,
-    each with its reason.
+    Where evolution is after a metric it is that, and the line never falls. Two buttons switch between
+    evaluations and seconds of the run's budget. An evaluation that failed is a cross at the height of
+    the worst, one that was stopped early a triangle there, each with its reason.
 
     >>> figure = progress(history)
     """
     if not history.evaluations:
         return empty("Nothing has been evaluated yet.")
     scored = [(e, e.individual) for e in history.evaluations if e.individual is not None]
-    losses = [individual.loss for _, individual in scored]
+    metric = history.settings.metric if history.settings.objectives[0] == "metric" else None
+    values = [-each.fitness.values[0] if metric else each.loss for _, each in scored]
     order = {evaluation.number: place for place, evaluation in enumerate(history.evaluations, start=1)}
     places = [order[evaluation.number] for evaluation, _ in scored]
     times = [evaluation.elapsed for evaluation, _ in scored]
@@ -33,7 +34,7 @@ def progress(history: History) -> go.Figure:
         go.Scatter(
             name="evaluation",
             x=places,
-            y=losses,
+            y=values,
             mode="markers",
             marker={"color": GREY, "size": 6, "opacity": 0.7},
             hovertext=[individual_hover(individual, e.proposal) for e, individual in scored],
@@ -42,7 +43,7 @@ def progress(history: History) -> go.Figure:
         go.Scatter(
             name="best so far",
             x=places,
-            y=list(accumulate(losses, min)),
+            y=list(accumulate(values, max if metric else min)),
             mode="lines",
             line={"color": BLUE, "width": 2.5, "shape": "hv"},
             hoverinfo="skip",
@@ -59,7 +60,7 @@ def progress(history: History) -> go.Figure:
             go.Scatter(
                 name=name,
                 x=xs[-1][0],
-                y=[max(losses, default=1.0)] * len(unscored),
+                y=[(min if metric else max)(values, default=1.0)] * len(unscored),
                 mode="markers",
                 marker={"color": colour, "size": 7, "symbol": symbol},
                 hovertext=[failure_hover(evaluation) for evaluation in unscored],
@@ -71,7 +72,8 @@ def progress(history: History) -> go.Figure:
         evaluations=[{"x": [by_place for by_place, _ in xs]}, _title("evaluations")],
         time=[{"x": [by_time for _, by_time in xs]}, _title("seconds")],
     )
-    return styled(traces, xaxis=axis, yaxis=loss_axis(losses), updatemenus=buttons)
+    height = {"title": {"text": str(metric)}} if metric else loss_axis(values)
+    return styled(traces, xaxis=axis, yaxis=height, updatemenus=buttons)
 
 
 def _title(text: str) -> dict[str, Any]:
