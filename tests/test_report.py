@@ -81,7 +81,7 @@ def test_every_failure_is_in_the_report_with_its_reason(tmp_path):
 
 
 def test_what_was_stopped_early_is_listed_apart_with_its_reason_and_is_no_failure(tmp_path):
-    journal = make_journal(tmp_path / "run", 50, text="the loss is not finite")
+    journal = make_journal(tmp_path / "run", 50, text="the loss is not finite", failed_share=0.3)
     failed = read_history(journal).failed
     records = [json.loads(line) for line in journal.read_text().splitlines()]
     for record in records:

@@ -375,7 +375,8 @@ def test_ctrl_c_ends_the_run_cleanly_and_resuming_finishes_it(
     assert not any(worker.is_running() for worker in workers)
     done = finished(run_dir)
     abandoned = [record["number"] for record in records(run_dir, "abandoned")]
-    assert 1 <= len(abandoned) <= 2  # one of the two workers may just have ended
+    # of a generation all have been proposed; else one of the two workers may just have ended
+    assert abandoned and (len(abandoned) <= 2 or algorithm == "generational")
     assert sorted(done + abandoned) == sorted(digests(run_dir)) and len(done) < 12
     result = resume(run_dir, progress=False)
     assert result.num_evaluations == 12 and finished(run_dir)[: len(done)] == done
