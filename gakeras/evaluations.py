@@ -161,7 +161,7 @@ def _stops(settings: Settings) -> dict[str, Any]:
     if fidelity.dead_after and settings.loss is None:  # the level of chance is that of the usual loss
         stops["dead"] = {"after": fidelity.dead_after, "share": fidelity.dead_share}
     if isinstance(caps.max_cpu_seconds, float):
-        num_epochs = fidelity.num_candidate_folds(settings.num_folds) * settings.training.epochs
+        num_epochs = settings.num_candidate_folds * settings.training.epochs
         stops["max_epoch_seconds"] = caps.overshoot * caps.max_cpu_seconds / num_epochs
     return stops
 

@@ -159,8 +159,7 @@ def _calibrate(
 
 def _capped(settings: Settings, past: Replay, slots: int) -> Settings:
     """Return the settings with a cap on costs that is a number; `"auto"` leaves room for small networks."""
-    num_folds = settings.fidelity.num_candidate_folds(settings.num_folds)
-    num_epochs = num_folds * settings.training.epochs
+    num_epochs = settings.num_candidate_folds * settings.training.epochs
     small = [num_epochs * each.epoch_seconds + (each.tracing_seconds or 0.0) for each in past.calibration]
     at_least = ROOM * min(small, default=0.0)
     return replace(settings, caps=settings.caps.within(settings.budget_cpu_seconds(slots), at_least))
@@ -198,7 +197,7 @@ def _loop(
         pricing=Pricing(
             input_shape,
             outputs,
-            settings.fidelity.num_candidate_folds(settings.num_folds),
+            settings.num_candidate_folds,
             settings.training.epochs,
             past.calibration,
         ),

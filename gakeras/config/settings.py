@@ -200,6 +200,11 @@ class Settings:
         return self.min_population_size or self.population_size
 
     @property
+    def num_candidate_folds(self) -> int:
+        """On how many folds a candidate is trained that nothing stops, the finals left out."""
+        return 1 if self.fidelity.kind == "rungs" else self.num_folds
+
+    @property
     def criteria(self) -> Criteria:
         """What networks are judged by."""
         return Criteria(self.loss, self.metric)

@@ -65,10 +65,6 @@ class Fidelity:
             return 2 if self.kind == "rungs" else 0
         return self.dead_epochs
 
-    def num_candidate_folds(self, num_folds: int) -> int:
-        """Return on how many folds a candidate is trained that nothing stops and that gets into no finals."""
-        return 1 if self.kind == "rungs" else num_folds
-
     def ladder(self, num_folds: int, epochs: int, population_size: int) -> Ladder:
         """Return the steps of an evaluation."""
         if self.kind == "rungs":
