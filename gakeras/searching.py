@@ -200,6 +200,7 @@ def _loop(
             settings.num_candidate_folds,
             settings.training.epochs,
             past.calibration,
+            follows_best=run.settings.caps.max_cpu_seconds == "auto",
         ),
         num_islands=settings.islands.number,
         tracks_lineage=settings.inherit == "weights",

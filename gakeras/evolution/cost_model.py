@@ -75,7 +75,8 @@ class Pricing:
     """Predicts what a candidate costs on so many folds, from what those before it have taken.
 
     `calibration` are timings of a few networks from before the search, so that there is a
-    prediction from the first proposal on.
+    prediction from the first proposal on. With `follows_best` what takes no longer than the best
+    network of the population is never too dear: predictions change, and its neighbours stay within reach.
     """
 
     input_shape: Shape
@@ -83,6 +84,7 @@ class Pricing:
     num_folds: int
     epochs: int
     calibration: Sequence[Timing] = ()
+    follows_best: bool = False
 
     def evaluation_seconds(self, genome: Genome, state: SearchState) -> float | None:
         """Return the predicted CPU-seconds of these folds, all epochs; None where nothing is known yet."""
@@ -99,5 +101,10 @@ class Pricing:
         """Return why a genome is too dear, or None."""
         predicted = self.evaluation_seconds(genome, state)
         if predicted is None or predicted <= limit:
+            return None
+        if self.follows_best and state.population:
+            best = min(state.population, key=lambda each: each.fitness.values[0])
+            limit = max(limit, self.evaluation_seconds(best.genome, state) or 0.0)
+        if predicted <= limit:
             return None
         return f"{predicted:.3g} predicted CPU-seconds are more than the cap of {limit:g}"

@@ -14,6 +14,8 @@ from gakeras.evolution import (
     Budget,
     Caps,
     CostModel,
+    Fitness,
+    Individual,
     Pricing,
     Proposal,
     SearchState,
@@ -94,6 +96,23 @@ def test_what_would_cost_more_than_the_cap_is_recorded_and_never_built() -> None
     for proposal in verdicts:
         seconds = pricing.evaluation_seconds(proposal.genome, SearchState())
         assert seconds is not None and (seconds > 5.0) == (proposal.verdict == "oversized")
+
+
+def test_what_is_as_cheap_as_the_best_of_the_population_is_never_too_dear_where_the_cap_follows_it() -> None:
+    small, middle, large = (Genome.parse(f"dense #{units} activation=relu") for units in (100, 200, 400))
+    pricing = Pricing((4000,), 3, num_folds=1, epochs=1, calibration=timings(20))
+    seconds = {
+        each: pricing.evaluation_seconds(each, SearchState()) or 0.0 for each in (small, middle, large)
+    }
+    state = SearchState(
+        population=(Individual(0, large, Fitness([0.4])), Individual(1, middle, Fitness([0.3])))
+    )
+    limit = seconds[small] - 0.1
+    assert all(pricing.objection(each, state, limit) for each in seconds)
+    following = replace(pricing, follows_best=True)
+    refused = [each for each in seconds if following.objection(each, state, limit)]
+    assert refused == [large]
+    assert all(following.objection(each, SearchState(), limit) for each in seconds)
 
 
 def test_without_a_cap_nothing_is_predicted() -> None:
