@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
+from gakeras.beginning import chosen_backend, create_run, goes_on, new_run_dir
 from gakeras.config import Settings, settings_from
 from gakeras.continuing import Plan
 from gakeras.data import Arrays, as_arrays
@@ -15,18 +16,10 @@ from gakeras.encoding import SearchSpace, genome_cost
 from gakeras.errors import InputError
 from gakeras.executors import ExecutorChoice, choose_executor
 from gakeras.growth import Growth, continue_growth, grow, growth_settings, open_growth
-from gakeras.journal import has_begun
 from gakeras.lineage import Lineage, continue_synthesis, open_synthesis, synthesis_settings, synthesize
 from gakeras.rehearsal import rehearse
 from gakeras.results import SearchResult
-from gakeras.run import (
-    RunDirectory,
-    check_same_settings,
-    chosen_backend,
-    create_run,
-    new_run_dir,
-    open_run,
-)
+from gakeras.run import open_run
 from gakeras.searching import continue_search
 from gakeras.session import Session
 from gakeras.tensorboard import import_tensorflow
@@ -304,13 +297,8 @@ def holds_run(run_dir: str | Path, settings: Settings) -> bool:
 
     Budget and workers may differ. Raises `InputError` where it holds another run.
     """
-    run = RunDirectory(Path(run_dir).absolute())
-    if not has_begun(run.journal):
-        return False
-    own, other = (each.to_json() for each in (open_run(run.root).settings, settings))
     may_differ = {"workers", "max_evaluations", "max_seconds", "max_cpu_seconds", "backend", "tensorboard"}
-    check_same_settings(run.root, own, other, may_differ)
-    return True
+    return goes_on(Path(run_dir), lambda root: open_run(root).settings, settings, may_differ)
 
 
 def _changed(settings: Settings, **changes: Any) -> Settings:

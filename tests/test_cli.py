@@ -17,10 +17,11 @@ from stub_runs import TABLE, finished, records, run_stub, stub_settings
 from typer.testing import CliRunner
 
 from gakeras import cli
+from gakeras.beginning import create_run
 from gakeras.cli import INTERRUPTED, app
 from gakeras.config import shipped_configs
 from gakeras.journal import JournalWriter
-from gakeras.run import create_run, open_run
+from gakeras.run import open_run
 
 COMMANDS = ["search", "resume", "show", "report", "tensorboard", "export", "doctor"]
 CONFIG = """

@@ -29,9 +29,9 @@ from stub_runs import (
 )
 
 from gakeras.api import resume
+from gakeras.beginning import create_run
 from gakeras.config import find_config, load_config
 from gakeras.data import load_source
-from gakeras.run import create_run
 
 pytestmark = pytest.mark.usefixtures("stub_jobs")
 

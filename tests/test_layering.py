@@ -20,9 +20,10 @@ MAY_IMPORT = {
     },
     "__main__": {"cli"},
     "api": {
-        "config", "continuing", "data", "encoding", "errors", "executors", "growth", "journal", "lineage",
+        "beginning", "config", "continuing", "data", "encoding", "errors", "executors", "growth", "lineage",
         "rehearsal", "results", "run", "searching", "session", "tensorboard",
     },
+    "beginning": {"config", "data", "errors", "fitness", "journal", "run", "seeding"},
     "cli": {
         "__init__", "api", "config", "continuing", "data", "diagnosis", "errors", "executors", "exporting",
         "finals", "fitness", "growth", "launcher", "lineage", "report", "results", "run", "session",
@@ -50,7 +51,7 @@ MAY_IMPORT = {
     "fitness": {"data", "encoding", "errors", "graph", "jobs", "morphism", "scores", "seeding"},
     "graph": {"errors"},
     "growth": {
-        "config", "continuing", "data", "dispatch", "encoding", "errands", "errors", "executors",
+        "beginning", "config", "continuing", "data", "dispatch", "encoding", "errands", "errors", "executors",
         "exporting", "exports", "fitness", "graph", "jobs", "journal", "models", "morphism", "records",
         "run", "seeding", "session", "tables", "validation",
     },
@@ -60,7 +61,7 @@ MAY_IMPORT = {
     "kinds": {"fitness"},
     "launcher": set(),
     "lineage": {
-        "config", "continuing", "data", "dispatch", "encoding", "errands", "errors", "executors",
+        "beginning", "config", "continuing", "data", "dispatch", "encoding", "errands", "errors", "executors",
         "exporting", "exports", "fitness", "jobs", "journal", "models", "records", "results", "run",
         "seeding", "session", "synthesis", "tables", "validation",
     },
@@ -82,7 +83,7 @@ MAY_IMPORT = {
         "fitness", "journal", "replay", "run", "scores", "session", "tables", "tradeoffs", "winners",
     },
     "rounds": set(),
-    "run": {"config", "data", "errors", "fitness", "journal", "seeding"},
+    "run": {"config", "data", "errors", "journal"},
     "searching": {
         "config", "dispatch", "encoding", "evaluations", "evolution", "executors", "fitness", "journal",
         "progress", "replay", "results", "run", "session", "supervision", "tensorboard",

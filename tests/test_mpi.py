@@ -31,9 +31,9 @@ from stub_runs import (
 )
 
 from gakeras.api import resume
+from gakeras.beginning import create_run
 from gakeras.journal import JournalWriter
 from gakeras.launcher import num_launched
-from gakeras.run import create_run
 
 pytestmark = [pytest.mark.mpi, pytest.mark.usefixtures("stub_jobs")]
 

@@ -30,10 +30,11 @@ from stub_runs import (
 )
 
 from gakeras.api import resume
+from gakeras.beginning import create_run
 from gakeras.data import Arrays
 from gakeras.errors import InputError, JournalError, RunError
 from gakeras.journal import JournalWriter
-from gakeras.run import create_run, open_run
+from gakeras.run import open_run
 
 pytestmark = pytest.mark.usefixtures("stub_jobs")
 
@@ -181,10 +182,10 @@ def test_a_run_has_one_master(tmp_path: Path, log: Path) -> None:
 
 
 INTERRUPTIONS = {
-    "at the folds": "gakeras.run.assign_folds_of_part",
-    "at the data": "gakeras.run.store_arrays",
-    "at the header": "gakeras.run._header",
-    "at the lock": "gakeras.run.JournalWriter",
+    "at the folds": "gakeras.beginning.assign_folds_of_part",
+    "at the data": "gakeras.beginning.store_arrays",
+    "at the header": "gakeras.beginning._header",
+    "at the lock": "gakeras.beginning.JournalWriter",
 }
 
 

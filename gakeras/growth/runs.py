@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from gakeras.beginning import begin_run, goes_on
 from gakeras.data import Arrays, assign_validation, check_arrays
 from gakeras.encoding import Genome, genome_cost
 from gakeras.errors import InputError
 from gakeras.fitness.options import check_varied
 from gakeras.growth.settings import GrowthSettings, growth_settings
 from gakeras.models import GivenModel, put_model
-from gakeras.run import RunDirectory, begin_run, goes_on, open_run
+from gakeras.run import RunDirectory, open_run
 from gakeras.seeding import derive_seed
 
 StartNetwork = GivenModel

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gakeras.beginning import chosen_backend, new_run_dir
 from gakeras.data import Arrays, as_arrays
 from gakeras.data.streams import joined_examples
 from gakeras.encoding import Genome
@@ -20,7 +21,6 @@ from gakeras.growth.results import Growth
 from gakeras.growth.runs import StartNetwork, create_growth
 from gakeras.growth.settings import GrowthSettings, growth_settings
 from gakeras.models import check_model, check_model_path
-from gakeras.run import chosen_backend, new_run_dir
 from gakeras.session import Session
 
 SMALL_START = "small_start"

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from gakeras.beginning import begin_run, goes_on
 from gakeras.data import Arrays, assign_validation, check_arrays, example_weights
 from gakeras.fitness.options import check_varied
 from gakeras.lineage.settings import SynthesisSettings, synthesis_settings
 from gakeras.models import GivenModel, put_model
-from gakeras.run import RunDirectory, begin_run, goes_on, open_run
+from gakeras.run import RunDirectory, open_run
 from gakeras.seeding import derive_seed
 
 Ancestor = GivenModel

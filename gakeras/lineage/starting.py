@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gakeras.beginning import chosen_backend, new_run_dir
 from gakeras.data import Arrays, as_arrays, open_data
 from gakeras.errors import InputError
 from gakeras.executors import ExecutorChoice, choose_executor
@@ -16,7 +17,7 @@ from gakeras.lineage.runs import Ancestor, create_synthesis
 from gakeras.lineage.settings import SynthesisSettings, synthesis_settings
 from gakeras.models import check_model, check_model_path
 from gakeras.results import SearchResult
-from gakeras.run import chosen_backend, new_run_dir, open_run
+from gakeras.run import open_run
 from gakeras.session import Session
 
 

@@ -22,13 +22,14 @@ from gakeras.workers.supervisor import keras_environment
 
 os.environ |= keras_environment("tensorflow", threads=1)
 
+from gakeras.beginning import create_run  # noqa: E402
 from gakeras.config import load_config, settings_from, shipped_configs, shipped_networks  # noqa: E402
 from gakeras.data import load_source  # noqa: E402
 from gakeras.encoding import Genome, genome_cost  # noqa: E402
 from gakeras.fitness.evaluation import evaluate  # noqa: E402
 from gakeras.fitness.options import TrainingOptions  # noqa: E402
 from gakeras.journal import has_begun  # noqa: E402
-from gakeras.run import RunDirectory, create_run, open_run  # noqa: E402
+from gakeras.run import RunDirectory, open_run  # noqa: E402
 
 
 def three_layers(

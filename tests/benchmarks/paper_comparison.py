@@ -32,6 +32,7 @@ from simulated_search import DrawnTimes, SimulatedWorkers, search_loop
 from worker_idle import SleepingWorkers
 
 from gakeras.api import run_search
+from gakeras.beginning import create_run
 from gakeras.config import settings_from
 from gakeras.data import load_source
 from gakeras.dispatch import Dispatcher
@@ -40,7 +41,6 @@ from gakeras.evaluations import evaluation_job
 from gakeras.evolution import Budget, Finished, Proposal, SearchState, Step
 from gakeras.executors import choose_executor
 from gakeras.jobs import Job
-from gakeras.run import create_run
 from gakeras.supervision import child_options
 from gakeras.workers import ChildOptions
 

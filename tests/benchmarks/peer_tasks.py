@@ -132,9 +132,10 @@ def do_search(bench: Bench, task: Json) -> Json:
     """Search, from where a run was killed if its system can go on."""
     from peer_systems import systems_of
 
+    from gakeras.beginning import create_run
     from gakeras.data import load_source
     from gakeras.journal import has_begun
-    from gakeras.run import create_run, open_run
+    from gakeras.run import open_run
 
     system = systems_of(Path(bench.config))[task["system"]]
     settings = bench.settings(task["system"], task["seed"], task["budget"])
@@ -193,9 +194,10 @@ def do_evaluate(bench: Bench, task: Json) -> Json:
 
 def _shared_run(bench: Bench, seed: int) -> RunDirectory:
     """Return a run directory that has the data and the folds of a seed, and no search."""
+    from gakeras.beginning import create_run
     from gakeras.data import load_source
     from gakeras.journal import has_begun
-    from gakeras.run import create_run, open_run
+    from gakeras.run import open_run
 
     where = Path(bench.out) / f"data-{seed}"
     if has_begun(where / "journal.jsonl"):
