@@ -1,0 +1,84 @@
+"""Draw what peers.py has written: the best loss so far against CPU-seconds, and accuracy against budgets.
+
+    python tests/benchmarks/peer_curves.py RESULTS/peers.json FIGURE.png
+
+Needs the extra `bench`. Left, thin lines are seeds and the thick one is their median. Every system has its
+own loss, on all folds, on the first one or on a part held out, so compare when curves fall, not where they
+end. Right, the test accuracy of winners that were trained alike, a point for each seed and budget.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Json = dict[str, Any]
+
+
+def best_at(curve: Sequence[Json], seconds: float) -> float:
+    """Return the best loss of a curve so far; NaN before its first point."""
+    losses = [point["loss"] for point in curve if point["cpu_seconds"] <= seconds]
+    return losses[-1] if losses else float("nan")
+
+
+def longest(rows: Sequence[Json]) -> list[Json]:
+    """Return the run with the largest budget of every system and seed, of those that have a curve."""
+    kept: dict[tuple[str, int], Json] = {}
+    for row in sorted(rows, key=lambda row: row["budget"]):
+        if row["curve"]:
+            kept[row["system"], row["seed"]] = row
+    return list(kept.values())
+
+
+def draw(rows: Sequence[Json], path: Path) -> None:
+    """Draw both figures into one file."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.5), constrained_layout=True)
+    names = list(dict.fromkeys(row["system"] for row in rows))
+    colours = dict(zip(names, pyplot.get_cmap("tab10").colors, strict=False))
+    end = max(row["budget"] for row in rows)
+    times = np.geomspace(10, end, 300)
+    for name in names:
+        of_it = [row for row in longest(rows) if row["system"] == name]
+        lines = np.array([[best_at(row["curve"], second) for second in times] for row in of_it])
+        for line in lines:
+            left.plot(times, line, color=colours[name], linewidth=0.6, alpha=0.6)
+        if len(lines):
+            left.plot(times, np.median(lines, axis=0), color=colours[name], linewidth=2, label=name)
+        scores = [
+            (row["budget"], statistics.fmean(each["test_metric"] for each in row["scores"]["common"]))
+            for row in rows
+            if row["system"] == name and row["scores"]["common"]
+        ]
+        if name.startswith("human") and scores:
+            level = statistics.fmean(accuracy for _, accuracy in scores)
+            right.axhline(level, color=colours[name], linestyle="--", linewidth=1, label=name)
+        elif scores:
+            budgets, accuracies = zip(*scores, strict=True)
+            right.plot(budgets, accuracies, "o", color=colours[name], alpha=0.7, label=name)
+    left.set(xscale="log", xlabel="CPU-seconds", ylabel="best loss so far, each by its own measure")
+    right.set(xscale="log", xlabel="CPU-seconds of search", ylabel="test accuracy, trained alike")
+    for axes in (left, right):
+        axes.grid(alpha=0.25)
+        axes.legend(fontsize=7)
+    figure.savefig(path, dpi=90)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("results", type=Path, help="peers.json")
+    parser.add_argument("figure", type=Path, help="the .png to write")
+    options = parser.parse_args()
+    draw(json.loads(options.results.read_text(encoding="utf-8")), options.figure)
