@@ -3,7 +3,8 @@
 All draw from one space of genomes, that of the config, but for `gakeras wide` and random search, which have
 the space that gakeras has by default, and for the algorithm of the paper. All train by one function and
 stop at one budget of CPU-seconds, counted from after the imports. What a peer calls a trial is an evaluation
-of gakeras.fitness.evaluation, or a model compiled by gakeras and trained by the peer.
+of gakeras.fitness.evaluation, or a model compiled by gakeras and trained by the peer. A candidate beyond the
+config's caps on parameters and FLOPs is trained by none of them, and costs them nothing.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ from gakeras.searching import continue_search
 from gakeras.session import Session
 
 Search = Callable[[RunDirectory, Settings, float], Outcome]
+
+
+TOO_LARGE = 1e9
+"""The loss KerasTuner is told of a network beyond the caps."""
 
 
 class UsedUp(BaseException):
@@ -108,6 +113,8 @@ def optuna_search(
 
     def objective(trial: Any) -> float | tuple[float, float]:
         genome = suggest_genome(_Trial(trial), settings.space, info.input_shape)
+        if is_too_large(genome, run, settings):
+            raise optuna.TrialPruned
         losses = []
         for epoch in range(epochs) if how == "hyperband" else ():
             losses = losses_of(genome, 0, epoch, epoch + 1)
@@ -160,9 +167,14 @@ def keras_tuner_search(run: RunDirectory, settings: Settings, seconds: float) ->
                 raise UsedUp
 
     class Tuner(keras_tuner.Hyperband):  # type: ignore[misc]
+        def run_trial(self, trial: Any, *given: Any, **named: Any) -> Any:
+            if is_too_large(genome_of(trial.hyperparameters), run, settings):
+                return TOO_LARGE  # a trial that failed would be missing in its bracket
+            return super().run_trial(trial, *given, **named)
+
         def on_trial_end(self, trial: Any) -> None:
             super().on_trial_end(trial)
-            if trial.score is not None:
+            if trial.score not in (None, TOO_LARGE):
                 genome = genome_of(trial.hyperparameters)
                 cost = genome_cost(genome, run.info.input_shape, run.info.task.outputs)
                 notes.add(spent(), float(trial.score), genome, cost.parameters)
@@ -189,6 +201,12 @@ def keras_tuner_search(run: RunDirectory, settings: Settings, seconds: float) ->
     outcome = notes.outcome(spent(), len(tuner.oracle.trials))
     tutorial = {"training": asdict(replace(settings.training, schedule="constant")), "find_epoch_of": 50}
     return replace(outcome, own=tutorial if outcome.genome else None)
+
+
+def is_too_large(genome: Genome, run: RunDirectory, settings: Settings) -> bool:
+    """Tell whether a network is beyond the caps on parameters and FLOPs that all systems share."""
+    cost = genome_cost(genome, run.info.input_shape, run.info.task.outputs)
+    return settings.caps.objection(cost) is not None
 
 
 def no_search(name: str) -> Search:
