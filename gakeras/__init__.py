@@ -26,7 +26,7 @@ _HOMES = {
     "build_model": "gakeras.encoding",
     "grow": "gakeras.growth",
     "load_source": "gakeras.data",
-    "resume": "gakeras.api",
+    "resume": "gakeras.resuming",
     "search": "gakeras.api",
     "synthesize": "gakeras.lineage",
 }
@@ -34,7 +34,6 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 if TYPE_CHECKING:  # the same names, for type checkers and editors
-    from gakeras.api import resume as resume
     from gakeras.api import search as search
     from gakeras.data import load_source as load_source
     from gakeras.encoding import Conv as Conv
@@ -51,6 +50,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from gakeras.lineage import Lineage as Lineage
     from gakeras.lineage import synthesize as synthesize
     from gakeras.results import SearchResult as SearchResult
+    from gakeras.resuming import resume as resume
 
 
 if num_launched() > 1:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from gakeras.api import resume, run_search
+from gakeras.api import run_search
 from gakeras.config import Settings, settings_from
 from gakeras.data import Arrays
 from gakeras.encoding import Genome
@@ -28,6 +28,7 @@ from gakeras.executors import ExecutorChoice
 from gakeras.fitness.objectives import fold_losses
 from gakeras.journal import read_journal
 from gakeras.results import SearchResult
+from gakeras.resuming import resume
 
 TABLE = Arrays(np.arange(40.0).reshape(20, 2), np.arange(20) % 2)
 PATIENCE = 60.0

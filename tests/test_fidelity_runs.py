@@ -11,11 +11,12 @@ import pytest
 from stub_runs import TABLE, records, run_stub, stub_settings, without_times
 
 import gakeras
-from gakeras.api import resume, run_search
+from gakeras.api import run_search
 from gakeras.config import settings_from
 from gakeras.errors import InputError
 from gakeras.evolution import Duration
 from gakeras.history import read_history
+from gakeras.resuming import resume
 from gakeras.session import Session
 
 RUNGS: dict[str, Any] = {

@@ -9,12 +9,12 @@ import pytest
 from made_journals import make_journal
 from stub_runs import finished, run_stub
 
-from gakeras.api import resume
 from gakeras.encoding import trace_costs
 from gakeras.errors import InputError, JournalError
 from gakeras.history import read_history
 from gakeras.journal import read_journal
 from gakeras.replay import replay
+from gakeras.resuming import resume
 
 OLD_JOURNAL = Path(__file__).parent / "assets" / "journal_v1.jsonl"
 

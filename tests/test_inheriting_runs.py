@@ -17,9 +17,9 @@ from stub_runs import (
     wait_until,
 )
 
-from gakeras.api import resume
 from gakeras.errors import InputError
 from gakeras.history import read_history
+from gakeras.resuming import resume
 
 pytestmark = pytest.mark.usefixtures("stub_jobs")
 

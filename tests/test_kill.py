@@ -28,10 +28,10 @@ from stub_runs import (
     workers_of,
 )
 
-from gakeras.api import resume
 from gakeras.beginning import create_run
 from gakeras.config import find_config, load_config
 from gakeras.data import load_source
+from gakeras.resuming import resume
 
 pytestmark = pytest.mark.usefixtures("stub_jobs")
 

@@ -17,17 +17,18 @@ PACKAGE = CHECKOUT / "gakeras"
 MAY_IMPORT = {
     "__init__": {
         "executors", "launcher", "api", "data", "encoding", "errors", "growth", "lineage", "results",
+        "resuming",
     },
     "__main__": {"cli"},
     "api": {
-        "beginning", "config", "continuing", "data", "encoding", "errors", "executors", "growth", "lineage",
-        "rehearsal", "results", "run", "searching", "session", "tensorboard",
+        "beginning", "config", "data", "encoding", "errors", "executors", "growth", "lineage", "rehearsal",
+        "results", "run", "searching", "session", "tensorboard",
     },
     "beginning": {"config", "data", "errors", "fitness", "journal", "run", "seeding"},
     "cli": {
         "__init__", "api", "config", "continuing", "data", "diagnosis", "errors", "executors", "exporting",
-        "finals", "fitness", "growth", "launcher", "lineage", "report", "results", "run", "session",
-        "tensorboard", "validation",
+        "finals", "fitness", "growth", "launcher", "lineage", "report", "results", "resuming", "run",
+        "session", "tensorboard", "validation",
     },
     "cards": {"evolution", "exporting", "exports", "fitness", "journal", "run"},
     "config": {"encoding", "errors", "evolution", "fitness", "scores", "validation"},
@@ -81,6 +82,10 @@ MAY_IMPORT = {
     "results": {
         "cards", "config", "data", "encoding", "errors", "evolution", "executors", "exports", "finals",
         "fitness", "journal", "replay", "run", "scores", "session", "tables", "tradeoffs", "winners",
+    },
+    "resuming": {
+        "config", "continuing", "errors", "executors", "growth", "lineage", "results", "run", "searching",
+        "session",
     },
     "rounds": set(),
     "run": {"config", "data", "errors", "journal"},

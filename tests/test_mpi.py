@@ -30,10 +30,10 @@ from stub_runs import (
     workers_of,
 )
 
-from gakeras.api import resume
 from gakeras.beginning import create_run
 from gakeras.journal import JournalWriter
 from gakeras.launcher import num_launched
+from gakeras.resuming import resume
 
 pytestmark = [pytest.mark.mpi, pytest.mark.usefixtures("stub_jobs")]
 

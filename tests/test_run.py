@@ -29,11 +29,11 @@ from stub_runs import (
     workers_of,
 )
 
-from gakeras.api import resume
 from gakeras.beginning import create_run
 from gakeras.data import Arrays
 from gakeras.errors import InputError, JournalError, RunError
 from gakeras.journal import JournalWriter
+from gakeras.resuming import resume
 from gakeras.run import open_run
 
 pytestmark = pytest.mark.usefixtures("stub_jobs")

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from stub_runs import TABLE, finished, records, stub_settings
 
-from gakeras.api import holds_run, resume, run_search
+from gakeras.api import holds_run, run_search
 from gakeras.beginning import create_run
 from gakeras.dispatch import Dispatcher
 from gakeras.errors import InputError, Unfinished
 from gakeras.evaluations import MIN_TIMEOUT_SECONDS, Evaluations, linger_seconds
 from gakeras.evolution import Duration, SearchState
+from gakeras.resuming import resume
 from gakeras.session import Session, parse_seconds
 
 SECONDS = [Duration(1, float(n)) for n in range(1, 11)]  # 90 % of them took 9 seconds or less

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from stub_runs import finished, records, run_stub
 
-from gakeras.api import resume
 from gakeras.errors import InputError
 from gakeras.jobs import JobResult
+from gakeras.resuming import resume
 from gakeras.tensorboard import EventFile, scalars_of, write_events
 
 Curves = dict[str, dict[int, float]]

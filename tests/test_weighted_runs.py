@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from stub_runs import TABLE, stub_settings
 
-from gakeras.api import resume, run_search
+from gakeras.api import run_search
 from gakeras.data import open_data
 from gakeras.errors import InputError, JournalError
+from gakeras.resuming import resume
 
 WEIGHTS = np.arange(1.0, 21.0)
 

@@ -100,12 +100,12 @@ def resumed_if_there(
     **options: Any,
 ) -> SearchResult | Lineage | Growth | None:
     """Go on with a run of these settings, with their workers, where that is wanted and there is one."""
-    from gakeras import api
+    from gakeras.resuming import resume
 
     if mode is not ResumeMode.auto or run_dir is None or not holds(run_dir, settings):
         return None
     workers = settings.workers
-    return api.resume(run_dir, executor=workers.executor, workers=workers.workers, **options)
+    return resume(run_dir, executor=workers.executor, workers=workers.workers, **options)
 
 
 def begin_session(time_limit: str | None, grace_seconds: float) -> Session:

@@ -49,10 +49,10 @@ def resume(
 
     Example: gakeras resume runs/mnist --max-evaluations 500
     """
-    from gakeras import api
+    from gakeras import api, resuming
 
     session = begin_session(time_limit, _grace_seconds(run_dir))
-    result = api.resume(
+    result = resuming.resume(
         run_dir,
         max_evaluations=max_evaluations,
         max_seconds=max_seconds,

@@ -36,7 +36,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from gakeras.api import resume
 from gakeras.config import find_config
 from gakeras.data import Arrays, load_source
 from gakeras.fitness.new_weights import with_new_weights
@@ -47,6 +46,7 @@ from gakeras.growth.runs import GrowthRun
 from gakeras.growth.settings import EnsembleSettings
 from gakeras.growth.training import train_member
 from gakeras.morphism.ledger import TRAINING_FACTOR
+from gakeras.resuming import resume
 from gakeras.seeding import derive_seed
 
 BUDGETS = {"small": (118, 40), "large": (450, 310)}  # N1 and N2

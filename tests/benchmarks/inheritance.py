@@ -30,12 +30,13 @@ os.environ |= keras_environment("tensorflow", threads=1)
 HERE = str(Path(__file__).parent)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [HERE, os.environ.get("PYTHONPATH")]))
 
-from gakeras.api import resume, run_search  # noqa: E402
+from gakeras.api import run_search  # noqa: E402
 from gakeras.config import Settings, settings_from  # noqa: E402
 from gakeras.data import Arrays, load_source  # noqa: E402
 from gakeras.encoding import Genome  # noqa: E402
 from gakeras.history import History, read_history  # noqa: E402
 from gakeras.journal import has_begun  # noqa: E402
+from gakeras.resuming import resume  # noqa: E402
 
 
 def arrays_of(options: argparse.Namespace) -> Arrays:

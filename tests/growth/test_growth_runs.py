@@ -15,11 +15,11 @@ from stub_growth import FLOPS, TABLE, records, run_stub, stub_settings, without_
 from stub_runs import has_lines, kill_master, wait_until
 
 import gakeras
-from gakeras.api import resume
 from gakeras.errors import InputError, RunError
 from gakeras.growth import Growth, holds_growth, open_growth, run_growth
 from gakeras.history import read_history
 from gakeras.morphism.selection import cross_entropy
+from gakeras.resuming import resume
 from gakeras.run import open_run
 from gakeras.session import Session
 

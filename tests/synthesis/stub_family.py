@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from gakeras.api import resume
 from gakeras.data import Arrays
 from gakeras.errors import InputError
 from gakeras.executors import ExecutorChoice
 from gakeras.jobs import JobFailed
 from gakeras.journal import read_journal
 from gakeras.lineage import Lineage, SynthesisSettings, run_synthesis, synthesis_settings
+from gakeras.resuming import resume
 
 TABLE = Arrays(np.arange(80.0).reshape(40, 2), np.arange(40) % 2)
 TOTAL = 10_000

@@ -15,10 +15,10 @@ from stub_family import TABLE, records, run_stub, stub_settings, without_times
 from stub_runs import has_lines, kill_master, wait_until
 
 import gakeras
-from gakeras.api import resume
 from gakeras.data import Arrays, fold_indices
 from gakeras.errors import InputError, RunError, Unfinished
 from gakeras.lineage import Lineage, create_synthesis, holds_synthesis, open_synthesis, run_synthesis
+from gakeras.resuming import resume
 from gakeras.run import open_run
 from gakeras.session import Session
 
