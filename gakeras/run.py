@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gakeras.config import Settings, settings_from
+from gakeras.config import COMMANDS, Settings, settings_from
 from gakeras.data import DataInfo, folds_digest, open_data, weights_digest
 from gakeras.errors import InputError, JournalError
 from gakeras.journal import Record, read_journal
@@ -120,15 +120,12 @@ def _check_weights(run: RunDirectory) -> None:
         raise JournalError(f"{run.data}: these are not the sample weights the run was started with.")
 
 
-_COMMANDS = {"search": "search", "synthesis": "synthesize", "growth": "grow"}
-
-
 def check_run_kind(run: RunDirectory, kind: str) -> None:
     """Raise `InputError` for a run of another kind."""
     if run.kind != kind:
         raise InputError(
             f"This is for the run of a {kind}.",
-            expected=f"a run_dir that `gakeras {_COMMANDS[kind]}` has made",
+            expected=f"a run_dir that `gakeras {COMMANDS[kind]}` has made",
             received=f"{run.root}, a run of the kind {run.kind!r}",
             way_out="`gakeras show` and `gakeras resume` take every kind.",
         )

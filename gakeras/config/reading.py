@@ -8,19 +8,18 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from gakeras.config.kinds import read_config
 from gakeras.config.settings import Settings
-from gakeras.config.shipped import shipped_configs
 from gakeras.encoding import SearchSpace
 from gakeras.errors import InputError
 from gakeras.evolution import Variation
 from gakeras.fitness.options import TrainingOptions
-from gakeras.validation import read_values, validated
+from gakeras.validation import validated
 
 PRESETS: dict[str, dict[str, Callable[[], SearchSpace | Variation]]] = {
     "space": {"default": SearchSpace.wide, "paper": SearchSpace.paper, "plain": SearchSpace},
     "variation": {"default": Variation, "paper": Variation.paper},
 }
-_COMMANDS = {"synthesis": "synthesize", "growth": "grow"}
 
 
 def settings_from(
@@ -59,17 +58,7 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> Settings:
     Raises:
         InputError: The file is missing, does not parse, or a setting is wrong.
     """
-    shipped = ", ".join(sorted(shipped_configs()))
-    expected = f"a readable file, or one of the shipped configs: {shipped}"
-    values = read_values(path, overrides, expected=expected)
-    kind = values.pop("kind", "search")
-    if kind != "search":
-        raise InputError(
-            "A config says what it is for.",
-            expected="the config of a search",
-            received=f"{path}, kind = {kind!r}",
-            way_out=f"Use `gakeras {_COMMANDS[kind]} {path}`." if kind in _COMMANDS else "",
-        )
+    values = read_config(path, overrides, kind="search")
     return settings_from(values, origin=str(path))
 
 

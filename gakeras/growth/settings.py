@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
-from gakeras.config import DataSettings, WorkerSettings, shipped_configs, shipped_networks
+from gakeras.config import DataSettings, WorkerSettings, read_config, shipped_networks
 from gakeras.encoding import Genome
 from gakeras.errors import InputError
 from gakeras.fitness.options import TrainingOptions
-from gakeras.validation import read_values, validated
+from gakeras.validation import validated
 
 _STRICT = ConfigDict(extra="forbid")
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -273,16 +273,5 @@ def load_growth(path: Path, overrides: Iterable[str] = ()) -> GrowthSettings:
     Raises:
         InputError: The file is missing, does not parse, is for another kind of run, or a setting is wrong.
     """
-    shipped = ", ".join(sorted(shipped_configs("growth")))
-    expected = f"a .keras file, a readable config, or a shipped one: {shipped}"
-    values = read_values(path, overrides, expected=expected)
-    kind = values.pop("kind", "search")
-    if kind != "growth":
-        command = {"search": "search", "synthesis": "synthesize"}.get(kind)
-        raise InputError(
-            "A config says what it is for.",
-            expected='a config with kind = "growth"',
-            received=f"{path}, kind = {kind!r}",
-            way_out=f"Use `gakeras {command} {path}`, or one of {shipped}." if command else "",
-        )
+    values = read_config(path, overrides, kind="growth", beside="a .keras file, ")
     return growth_settings(values, origin=str(path))

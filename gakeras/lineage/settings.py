@@ -10,13 +10,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
-from gakeras.config import DataSettings, WorkerSettings, shipped_configs, shipped_networks
+from gakeras.config import DataSettings, WorkerSettings, read_config, shipped_networks
 from gakeras.encoding import Genome
 from gakeras.errors import InputError
 from gakeras.fitness.options import Distillation, TrainingOptions
 from gakeras.synthesis import Budget, Precision, Synthesis
 from gakeras.synthesis.inheritance import Heir
-from gakeras.validation import read_values, validated
+from gakeras.validation import validated
 
 _STRICT = ConfigDict(extra="forbid")
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -189,16 +189,7 @@ def load_synthesis(path: Path, overrides: Iterable[str] = ()) -> SynthesisSettin
     Raises:
         InputError: The file is missing, does not parse, is for a search, or a setting is wrong.
     """
-    shipped = ", ".join(sorted(shipped_configs("synthesis")))
-    expected = f"a .keras file, the directory of a search, a readable config, or a shipped one: {shipped}"
-    values = read_values(path, overrides, expected=expected)
-    kind = values.pop("kind", "search")
-    if kind != "synthesis":
-        command = {"search": "search", "growth": "grow"}.get(kind)
-        raise InputError(
-            "A config says what it is for.",
-            expected='a config with kind = "synthesis"',
-            received=f"{path}, kind = {kind!r}",
-            way_out=f"Use `gakeras {command} {path}`, or one of {shipped}." if command else "",
-        )
+    values = read_config(
+        path, overrides, kind="synthesis", beside="a .keras file, the directory of a search, "
+    )
     return synthesis_settings(values, origin=str(path))

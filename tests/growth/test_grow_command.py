@@ -83,7 +83,7 @@ def test_a_model_needs_data(gakeras: Gakeras) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere"], "a shipped one: growth_cifar10"),
+        (["nowhere"], "one of the shipped configs: growth_cifar10"),
         (["nowhere.keras"], "which is not there"),
         (["digits"], "kind = 'search'. Use `gakeras search"),
         (["lenet_mnist"], "kind = 'synthesis'. Use `gakeras synthesize"),

@@ -114,7 +114,7 @@ def test_show_and_export_take_the_run_of_a_synthesis(gakeras: Gakeras, folder: P
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere"], "a shipped one: alexnet_cifar10"),
+        (["nowhere"], "one of the shipped configs: alexnet_cifar10"),
         (["nowhere.keras"], "which is not there"),
         (["digits"], "kind = 'search'. Use `gakeras search"),
         (["configs/stub.toml", "--set", "generation=3"], "the nearest is `generations`"),
