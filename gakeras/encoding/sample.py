@@ -26,9 +26,17 @@ def random_block(part: str, space: SearchSpace, rng: random.Random) -> Block:
         )
     kind = rng.random()
     if kind < space.pool_share:
-        return MaxPool(pool_size=rng.choice(space.pool_sizes), padding=rng.choice(space.pool_paddings))
+        return _random_pool(space, rng)
     if kind < space.pool_share + space.inception_share:
         return _random_inception(space, rng)
+    return _random_conv(space, rng)
+
+
+def _random_pool(space: SearchSpace, rng: random.Random) -> MaxPool:
+    return MaxPool(pool_size=rng.choice(space.pool_sizes), padding=rng.choice(space.pool_paddings))
+
+
+def _random_conv(space: SearchSpace, rng: random.Random) -> Conv:
     conv = Conv(
         filters=rng.randint(*space.conv_filters),
         kernel_size=rng.randint(*space.kernel_size),
@@ -56,13 +64,38 @@ def _random_inception(space: SearchSpace, rng: random.Random) -> Inception:
     )
 
 
+def random_stages(space: SearchSpace, rng: random.Random) -> tuple[Conv | Inception | MaxPool, ...]:
+    """Draw one to three stages: one or two convolutions or Inception modules, and a pool behind them.
+
+    All convolutions of a stage have as many filters, and a later stage has no fewer than an earlier
+    one, as most networks made by hand. Where the cap on blocks leaves no room there is no pool.
+    """
+    cap = space.max_conv_layers
+    num_stages = rng.randint(1, max(1, min(3, cap // 2)))
+    most = max(1, min(2, cap // num_stages - 1))
+    blocks: list[Conv | Inception | MaxPool] = []
+    for filters in sorted(rng.randint(*space.conv_filters) for _ in range(num_stages)):
+        for _ in range(rng.randint(1, most)):
+            is_module = _happens(space.inception_share, rng)
+            one = _random_inception(space, rng) if is_module else _random_conv(space, rng)
+            blocks.append(replace(one, filters=filters) if isinstance(one, Conv) else one)
+        blocks.append(_random_pool(space, rng))
+    return tuple(blocks[:cap])
+
+
 def random_genome(space: SearchSpace, input_shape: Shape, rng: random.Random) -> Genome:
-    """Draw a genome: evenly how many blocks each part has, 1 to its cap, then each of them, then repair."""
+    """Draw a genome: evenly how many blocks each part has, 1 to its cap, then each of them, then repair.
+
+    Of images `staged_share` are drawn in stages.
+    """
     parts = {"conv": space.max_conv_layers if len(input_shape) > 1 else 0, "dense": space.max_dense_layers}
-    blocks = {
-        part: tuple(random_block(part, space, rng) for _ in range(rng.randint(1, cap) if cap else 0))
-        for part, cap in parts.items()
-    }
+    blocks: dict[str, tuple[Block, ...]] = {}
+    for part, cap in parts.items():
+        if part == "conv" and cap and _happens(space.staged_share, rng):
+            blocks[part] = random_stages(space, rng)
+        else:
+            number = rng.randint(1, cap) if cap else 0
+            blocks[part] = tuple(random_block(part, space, rng) for _ in range(number))
     head = (GlobalPool(),) if _happens(space.global_pool, rng) else ()
     learning = space.learning.sample(rng, images=len(input_shape) > 1)
     return repair(Genome(**blocks, head=head, learning=(learning,)), space, input_shape)  # type: ignore[arg-type]

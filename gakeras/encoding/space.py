@@ -48,7 +48,8 @@ class SearchSpace:
     made of.
 
     A share is the probability with which a random genome has something; where it is 0 no
-    genome has it, where it is 1 every one. Of the blocks of the convolutional part `pool_share` are
+    genome has it, where it is 1 every one. `staged_share` of the random genomes have their
+    convolutions in stages (see `random_stages`). Of the blocks of the convolutional part `pool_share` are
     pools and `inception_share` Inception modules; the rest are convolutions. The activations and
     the dropout of Inception modules are those of convolutions.
 
@@ -85,6 +86,7 @@ class SearchSpace:
     inception_projection: IntRange = (10, 50)
     inception_residual: Share = 0.0
     global_pool: Share = 0.0
+    staged_share: Share = 0.0
     learning: LearningSpace = LearningSpace()
 
     @classmethod

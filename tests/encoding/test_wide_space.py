@@ -132,7 +132,7 @@ def test_where_only_some_blocks_have_dropout_one_without_stays_without(
 
 def test_a_table_of_settings_from_before_is_the_plain_space() -> None:
     """Journals record the fields that there were; those that came later must change nothing."""
-    new = ("normalise", "separable", "residual", "inception", "global", "learning", "dropout_share")
+    new = ("normalise", "separable", "residual", "inception", "global", "learning", "dropout_share", "staged")
     table = {key: value for key, value in asdict(SearchSpace()).items() if not any(n in key for n in new)}
     read = TypeAdapter(SearchSpace).validate_python(json.loads(json.dumps(table)))
     assert read == SearchSpace() and len(table) == 13
