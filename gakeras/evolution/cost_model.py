@@ -88,23 +88,28 @@ class Pricing:
 
     def evaluation_seconds(self, genome: Genome, state: SearchState) -> float | None:
         """Return the predicted CPU-seconds of these folds, all epochs; None where nothing is known yet."""
-        first = self.calibration if len(state.timings) < ENOUGH else ()
-        model = fit_cost_model([*first, *state.timings])
+        model = self._model(state)
+        return None if model is None else self._seconds(genome, model)
+
+    def objection(self, genome: Genome, state: SearchState, limit: float) -> str | None:
+        """Return why a genome is too dear, or None."""
+        model = self._model(state)
         if model is None:
             return None
+        if self.follows_best and state.population:
+            best = min(state.population, key=lambda each: each.fitness.values[0])
+            limit = max(limit, self._seconds(best.genome, model))
+        predicted = self._seconds(genome, model)
+        if predicted <= limit:
+            return None
+        return f"{predicted:.3g} predicted CPU-seconds are more than the cap of {limit:g}"
+
+    def _model(self, state: SearchState) -> CostModel | None:
+        first = self.calibration if len(state.timings) < ENOUGH else ()
+        return fit_cost_model([*first, *state.timings])
+
+    def _seconds(self, genome: Genome, model: CostModel) -> float:
         cost = genome_cost(genome, self.input_shape, self.outputs)
         activations = num_activations(genome, self.input_shape, self.outputs)
         an_epoch = model.epoch_seconds(cost.flops / 2, activations, cost.parameters)
         return self.num_folds * self.epochs * an_epoch + model.tracing
-
-    def objection(self, genome: Genome, state: SearchState, limit: float) -> str | None:
-        """Return why a genome is too dear, or None."""
-        predicted = self.evaluation_seconds(genome, state)
-        if predicted is None or predicted <= limit:
-            return None
-        if self.follows_best and state.population:
-            best = min(state.population, key=lambda each: each.fitness.values[0])
-            limit = max(limit, self.evaluation_seconds(best.genome, state) or 0.0)
-        if predicted <= limit:
-            return None
-        return f"{predicted:.3g} predicted CPU-seconds are more than the cap of {limit:g}"

@@ -14,17 +14,9 @@ import json
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-
-Json = dict[str, Any]
-
-
-def best_at(curve: Sequence[Json], seconds: float) -> float:
-    """Return the best loss of a curve so far; NaN before its first point."""
-    losses = [point["loss"] for point in curve if point["cpu_seconds"] <= seconds]
-    return losses[-1] if losses else float("nan")
+from peer_outcomes import Json, Outcome
 
 
 def longest(rows: Sequence[Json]) -> list[Json]:
@@ -49,8 +41,8 @@ def draw(rows: Sequence[Json], path: Path) -> None:
     end = max(row["budget"] for row in rows)
     times = np.geomspace(10, end, 300)
     for name in names:
-        of_it = [row for row in longest(rows) if row["system"] == name]
-        lines = np.array([[best_at(row["curve"], second) for second in times] for row in of_it])
+        of_it = [Outcome.from_json(row) for row in longest(rows) if row["system"] == name]
+        lines = np.array([[outcome.at(second).loss for second in times] for outcome in of_it], dtype=float)
         for line in lines:
             left.plot(times, line, color=colours[name], linewidth=0.6, alpha=0.6)
         if len(lines):

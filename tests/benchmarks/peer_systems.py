@@ -24,7 +24,7 @@ from peer_outcomes import Notes, Outcome, notes_of_run
 
 from gakeras.config import Settings, load_config, settings_from
 from gakeras.data import open_data
-from gakeras.encoding import Conv, Dense, Genome, MaxPool, SearchSpace, genome_cost, repair
+from gakeras.encoding import Conv, Cost, Dense, Genome, MaxPool, SearchSpace, genome_cost, repair
 from gakeras.run import RunDirectory
 from gakeras.searching import continue_search
 from gakeras.session import Session
@@ -113,7 +113,8 @@ def optuna_search(
 
     def objective(trial: Any) -> float | tuple[float, float]:
         genome = suggest_genome(_Trial(trial), settings.space, info.input_shape)
-        if is_too_large(genome, run, settings):
+        cost = cost_of(genome, run)
+        if settings.caps.objection(cost) is not None:
             raise optuna.TrialPruned
         losses = []
         for epoch in range(epochs) if how == "hyperband" else ():
@@ -124,9 +125,8 @@ def optuna_search(
         last = losses[-1:]
         last += [losses_of(genome, f, 0, epochs)[-1] for f in range(len(last), settings.num_folds)]
         loss = statistics.fmean(last)
-        parameters = genome_cost(genome, info.input_shape, info.task.outputs).parameters
-        notes.add(spent(), loss, genome, parameters)
-        return (loss, float(parameters)) if how == "nsga2" else loss
+        notes.add(spent(), loss, genome, cost.parameters)
+        return (loss, float(cost.parameters)) if how == "nsga2" else loss
 
     if how == "nsga2":
         sampler = optuna.samplers.NSGAIISampler(population_size=settings.population_size, seed=settings.seed)
@@ -168,7 +168,7 @@ def keras_tuner_search(run: RunDirectory, settings: Settings, seconds: float) ->
 
     class Tuner(keras_tuner.Hyperband):  # type: ignore[misc]
         def run_trial(self, trial: Any, *given: Any, **named: Any) -> Any:
-            if is_too_large(genome_of(trial.hyperparameters), run, settings):
+            if settings.caps.objection(cost_of(genome_of(trial.hyperparameters), run)) is not None:
                 return TOO_LARGE  # a trial that failed would be missing in its bracket
             return super().run_trial(trial, *given, **named)
 
@@ -176,8 +176,7 @@ def keras_tuner_search(run: RunDirectory, settings: Settings, seconds: float) ->
             super().on_trial_end(trial)
             if trial.score not in (None, TOO_LARGE):
                 genome = genome_of(trial.hyperparameters)
-                cost = genome_cost(genome, run.info.input_shape, run.info.task.outputs)
-                notes.add(spent(), float(trial.score), genome, cost.parameters)
+                notes.add(spent(), float(trial.score), genome, cost_of(genome, run).parameters)
 
     tuner = Tuner(
         build,
@@ -203,10 +202,9 @@ def keras_tuner_search(run: RunDirectory, settings: Settings, seconds: float) ->
     return replace(outcome, own=tutorial if outcome.genome else None)
 
 
-def is_too_large(genome: Genome, run: RunDirectory, settings: Settings) -> bool:
-    """Tell whether a network is beyond the caps on parameters and FLOPs that all systems share."""
-    cost = genome_cost(genome, run.info.input_shape, run.info.task.outputs)
-    return settings.caps.objection(cost) is not None
+def cost_of(genome: Genome, run: RunDirectory) -> Cost:
+    """Return what a network costs on a run's data."""
+    return genome_cost(genome, run.info.input_shape, run.info.task.outputs)
 
 
 def no_search(name: str) -> Search:
