@@ -155,6 +155,7 @@ class SearchResult:
         shift: float = 0.0,
         crop: float = 0.0,
         flip: bool = False,
+        erase: float = 0.0,
         repeats: int = 1,
         validation_share: float = 0.0,
         callbacks: Sequence[Any] = (),
@@ -171,7 +172,7 @@ class SearchResult:
             epochs, batch_size, optimizer, learning_rate: The training; the defaults are the
                 paper's 20 epochs of RMSprop. `epochs="best"` are as many as gave the lowest validation
                 loss, a mean over the folds of the search.
-            schedule, shift, crop, flip: How the learning rate falls, and how images are varied; see
+            schedule, shift, crop, flip, erase: How the learning rate falls, and how images are varied; see
                 `gakeras.fitness.options.TrainingOptions`.
             repeats: Trainings, each from other initial weights.
             validation_share: Part of the training examples, the same in all repeats, that is held out
@@ -201,6 +202,7 @@ class SearchResult:
             shift=shift,
             crop=crop,
             flip=flip,
+            erase=erase,
         )
         check_varied(options, self.run.info.input_shape)
         if repeats < 1:

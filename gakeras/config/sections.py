@@ -45,6 +45,7 @@ class FinalSettings:
     shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
     crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
     flip: bool = False
+    erase: Annotated[float, Field(ge=0, lt=1)] = 0.0
     dtype_policy: DtypePolicy = "float32"
     stop_at: FitnessEpoch = "last"
     repeats: PositiveInt = 1
@@ -62,6 +63,7 @@ class FinalSettings:
             self.shift,
             self.crop,
             self.flip,
+            self.erase,
             self.dtype_policy,
         )
 

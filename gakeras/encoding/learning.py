@@ -21,13 +21,17 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Part = Annotated[float, Field(ge=0, lt=1)]
 PositiveInt = Annotated[int, Field(ge=1)]
 
+_PARTS = ("shift", "crop", "erase")
+"""Genes that are a part of an image's height and width."""
+
 
 @plain_dataclass(frozen=True, slots=True)
 class Learning:
     """The genes of learning; None is what the run has for all its networks.
 
     Images may be flipped left to right, shifted by at most `shift` of their height and width,
-    and cropped by at most `crop` of them, at random in training.
+    cropped by at most `crop` of them, and made zero in a rectangle of at most `erase` of them, at
+    random in training.
 
     >>> print(Learning(optimizer="adam", learning_rate=0.002, flip=True))
     learning optimizer=adam learningrate=0.002 flip
@@ -42,6 +46,7 @@ class Learning:
     flip: bool = False
     shift: float = 0.0
     crop: float = 0.0
+    erase: float = 0.0
 
     def __post_init__(self) -> None:
         for name, known in (("optimizer", Optimizer), ("schedule", Schedule)):
@@ -54,7 +59,7 @@ class Learning:
         rate = self.learning_rate
         if rate is not None and not (_is_number(rate) and 0 < rate < math.inf):
             raise _unknown("learning_rate", "a number above 0", rate)
-        for name in ("shift", "crop"):
+        for name in _PARTS:
             value = getattr(self, name)
             if not (_is_number(value) and 0 <= value < 1):
                 raise _unknown(name, "a part of the image, from 0 to less than 1", value)
@@ -78,8 +83,8 @@ class LearningSpace:
     """The choices and ranges of the genes of learning; a gene without choices is off, as all are by default.
 
     Learning rates are drawn evenly on a logarithmic scale, and rounded to two digits. `flip` is
-    the probability with which a random genome has it, `shift` and `crop` are ranges; these three are
-    for images alone.
+    the probability with which a random genome has it, `shift`, `crop` and `erase` are ranges; these
+    four are for images alone.
     """
 
     optimizers: tuple[Optimizer, ...] = ()
@@ -89,10 +94,11 @@ class LearningSpace:
     flip: Share = 0.0
     shift: tuple[Part, Part] = (0.0, 0.0)
     crop: tuple[Part, Part] = (0.0, 0.0)
+    erase: tuple[Part, Part] = (0.0, 0.0)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for name in ("learning_rate", "shift", "crop"):
+        for name in ("learning_rate", *_PARTS):
             bounds = getattr(self, name)
             if bounds and bounds[0] > bounds[1]:
                 raise ValueError(f"{name}: the smallest value comes first, received {bounds}")
@@ -108,6 +114,7 @@ class LearningSpace:
             "flip": images and self.flip > 0,
             "shift": images and self.shift[1] > 0,
             "crop": images and self.crop[1] > 0,
+            "erase": images and self.erase[1] > 0,
         }
         return tuple(gene for gene, on in is_open.items() if on)
 
@@ -154,12 +161,13 @@ class LearningSpace:
     def step(self, learning: Learning, gene: str, step: float, rng: random.Random) -> Learning:
         """Return the genes with one changed: a number moved by `step`, anything else drawn anew.
 
-        A learning rate moves by `step` powers of ten, a shift or a crop by `step` tenths of the image.
+        A learning rate moves by `step` powers of ten, a shift, a crop or an
+        erased rectangle by `step` tenths of the image.
         """
         value = getattr(learning, gene)
         if gene == "learning_rate" and self.learning_rate and value:
             changed: Any = _rounded(value * 10**step, self.learning_rate)
-        elif gene in ("shift", "crop"):
+        elif gene in _PARTS:
             smallest, largest = getattr(self, gene)
             changed = min(max(smallest, round(value + step / 10, 2)), largest)
         elif gene == "flip":

@@ -104,7 +104,7 @@ class Variation:
     filters_width: Width = 6.0
     dropout_width: Width = 0.1
     learning_width: Width = 0.3
-    """Of the learning rate in powers of ten, of shifts and crops in tenths of the image."""
+    """Of the learning rate in powers of ten, of shifts, crops and erased parts in tenths of the image."""
 
     @classmethod
     def paper(cls, **changes: Any) -> Self:

@@ -19,7 +19,7 @@ def new_augmentation(options: TrainingOptions, input_shape: tuple[int, ...], see
     The layers are no part of the network, so a model that is saved knows nothing of them.
 
     Args:
-        options: `shift`, `crop` and `flip` are used.
+        options: `shift`, `crop`, `flip` and `erase` are used.
         input_shape: Of one example, (height, width) or (height, width, channels).
         seed: The same seed and the same calls give the same images.
 
@@ -49,6 +49,15 @@ def new_augmentation(options: TrainingOptions, input_shape: tuple[int, ...], see
         layers.append(keras.layers.RandomZoom((-options.crop, 0.0), fill_mode="nearest", seed=seeded))
     if options.flip:
         layers.append(keras.layers.RandomFlip("horizontal", seed=derive_seed(seed, "flip") % 2**31))
+    if options.erase > 0:
+        layers.append(
+            keras.layers.RandomErasing(
+                (0.5, 0.5),  # one number would be the largest probability, not the probability
+                scale=(0.0, options.erase**2),
+                fill_value=0,
+                seed=derive_seed(seed, "erase") % 2**31,
+            )
+        )
 
     def augment(images: np.ndarray) -> np.ndarray:
         changed = images.reshape(*images.shape[:3], -1)

@@ -39,8 +39,9 @@ class TrainingOptions:
     `epochs`, also where only some of them are run.
 
     Images can be varied anew in every epoch: moved by up to `shift` of their height and width,
-    cropped around their middle by up to `crop` and stretched again, and with `flip` turned left
-    to right half of the time.
+    cropped around their middle by up to `crop` and stretched again, with `flip` turned left to
+    right half of the time, and half of the time made zero in a rectangle of up to `erase` of their
+    height and width (Zhong, Zheng, Kang, Li and Yang, *Random Erasing Data Augmentation*, 2017).
 
     `dtype_policy` is Keras' own: with a mixed one layers compute in half precision, on float32
     weights. The scaling of the data and the output layer stay float32. A saved model computes
@@ -56,6 +57,7 @@ class TrainingOptions:
     shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
     crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
     flip: bool = False
+    erase: Annotated[float, Field(ge=0, lt=1)] = 0.0
     dtype_policy: DtypePolicy = "float32"
 
     def rate_factor(self, epoch: int) -> float | None:
@@ -81,10 +83,13 @@ class Varying(Protocol):
     @property
     def flip(self) -> bool: ...
 
+    @property
+    def erase(self) -> float: ...
+
 
 def varies(options: Varying) -> bool:
     """Tell whether images are varied at all."""
-    return bool(options.shift or options.crop or options.flip)
+    return bool(options.shift or options.crop or options.flip or options.erase)
 
 
 def check_varied(options: Varying, input_shape: tuple[int, ...]) -> None:
@@ -97,8 +102,8 @@ def check_varied(options: Varying, input_shape: tuple[int, ...]) -> None:
             "Only images can be varied.",
             expected="examples of shape (height, width) or (height, width, channels)",
             received=f"examples of shape {input_shape}, shift={options.shift}, crop={options.crop}, "
-            f"flip={options.flip}",
-            way_out="Leave shift and crop at 0, and flip at false.",
+            f"flip={options.flip}, erase={options.erase}",
+            way_out="Leave shift, crop and erase at 0, and flip at false.",
         )
 
 
@@ -134,4 +139,4 @@ def training_of(genome: Genome, options: TrainingOptions) -> TrainingOptions:
     return replace(options, **own)
 
 
-_OPTIONS = ("optimizer", "learning_rate", "batch_size", "schedule", "shift", "crop", "flip")
+_OPTIONS = ("optimizer", "learning_rate", "batch_size", "schedule", "shift", "crop", "flip", "erase")

@@ -92,6 +92,7 @@ class StepTraining:
     shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
     crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
     flip: bool = False
+    erase: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
     @property
     def options(self) -> TrainingOptions:
@@ -103,6 +104,7 @@ class StepTraining:
             shift=self.shift,
             crop=self.crop,
             flip=self.flip,
+            erase=self.erase,
         )
 
 

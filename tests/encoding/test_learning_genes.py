@@ -24,13 +24,14 @@ GENES = LearningSpace(
     flip=0.5,
     shift=(0.0, 0.2),
     crop=(0.0, 0.1),
+    erase=(0.0, 0.4),
 )
 SPACE = SearchSpace.wide(learning=GENES)
 spaces = st.sampled_from(
     [SPACE, SearchSpace(), SearchSpace.paper(learning=LearningSpace(schedules=("cosine",), flip=1))]
 )
 shapes = st.sampled_from([(28, 28), (30,)])
-EXAMPLE = Learning("rmsprop", 0.0021, 64, "cosine", flip=True, shift=0.1, crop=0.05)
+EXAMPLE = Learning("rmsprop", 0.0021, 64, "cosine", flip=True, shift=0.1, crop=0.05, erase=0.3)
 
 
 def genome_with(*learning: Learning) -> Genome:
@@ -44,7 +45,8 @@ def genome_with(*learning: Learning) -> Genome:
 def test_genes_come_back_from_their_printed_form_and_their_json_and_count_in_the_digest() -> None:
     genome = genome_with(EXAMPLE)
     assert str(genome).splitlines()[1] == (
-        "learning optimizer=rmsprop learningrate=0.0021 batchsize=64 schedule=cosine flip shift=0.1 crop=0.05"
+        "learning optimizer=rmsprop learningrate=0.0021 batchsize=64 schedule=cosine flip shift=0.1"
+        " crop=0.05 erase=0.3"
     )
     assert Genome.parse(str(genome)) == genome == Genome.from_json(json.loads(json.dumps(genome.to_json())))
     assert genome.digest != genome_with().digest and genome.blocks == genome_with().blocks
@@ -58,7 +60,7 @@ def test_random_genes_lie_in_their_space(seed: int, shape: Shape) -> None:
     assert genome in SPACE and repair(genome, SPACE, shape) == genome
     (learning,) = genome.learning
     assert 0.0003 <= learning.learning_rate <= 0.01
-    assert len(shape) > 1 or not (learning.flip or learning.shift or learning.crop)
+    assert len(shape) > 1 or not (learning.flip or learning.shift or learning.crop or learning.erase)
     assert Genome.parse(str(genome)) == genome
 
 

@@ -25,6 +25,7 @@ GENES = LearningSpace(
     flip=0.5,
     shift=(0.0, 0.2),
     crop=(0.0, 0.1),
+    erase=(0.0, 0.4),
 )
 SPACE = SearchSpace(learning=GENES)
 GENOME = Genome(
@@ -38,6 +39,7 @@ OPERATORS = {
     "changeFlip": "flip",
     "changeShift": "shift",
     "changeCrop": "crop",
+    "changeErase": "erase",
 }
 NOTHING_ELSE = Variation(mutate_layer=0, add_layer=1e-9, del_layer=0, change_learning=1.0)
 

@@ -51,9 +51,31 @@ def test_a_crop_stretches_the_middle_of_every_image_to_its_size() -> None:
     assert len(np.unique(spans.round(2))) > 10
 
 
+def test_about_half_of_the_images_lose_one_rectangle_within_its_bounds() -> None:
+    augment = new_augmentation(TrainingOptions(erase=0.4), (20, 30, 3), 1)
+    assert augment is not None
+    images = np.full((200, 20, 30, 3), 7, "uint8")
+    erased = augment(images)
+    assert set(np.unique(erased)) == {0, 7}
+    assert (erased == erased[..., :1]).all(), "a rectangle goes through all channels"
+    is_hit = (erased == 0).any(axis=(1, 2, 3))
+    assert 60 < is_hit.sum() < 140
+    sides = []
+    for image in erased[is_hit, :, :, 0] == 0:
+        rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
+        assert image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
+        sides.append((len(rows), len(columns)))
+    assert max(height for height, _ in sides) in (7, 8, 9) and max(width for _, width in sides) in (
+        11,
+        12,
+        13,
+    )
+    assert len(set(sides)) > 20
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_images_of_an_epoch_come_from_its_seed(seed: int) -> None:
-    options = TrainingOptions(shift=0.2, crop=0.2, flip=True)
+    options = TrainingOptions(shift=0.2, crop=0.2, flip=True, erase=0.3)
     first, again, other = (new_augmentation(options, (10, 8, 1), s) for s in (seed, seed, seed + 2))
     assert first is not None and again is not None and other is not None
     images = first(IMAGES)

@@ -105,7 +105,9 @@ def test_images_are_varied_where_that_is_wanted_and_the_same_training_varies_the
     run: GrowthRun, plan: GrowthSettings
 ) -> None:
     training = Training(6, 1, "newcomer", 6, 0, 0, (4,), steps=3, age=15)
-    varied = settings(training={"batch_size": 16, "learning_rate": 0.01, "shift": 0.3, "crop": 0.3})
+    varied = settings(
+        training={"batch_size": 16, "learning_rate": 0.01, "shift": 0.3, "crop": 0.3, "erase": 0.3}
+    )
     first = done(training, run, varied).measures
     assert first["loss"] != done(training, run, plan).measures["loss"]
     assert done(training, run, varied).measures == first
