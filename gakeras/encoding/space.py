@@ -95,7 +95,8 @@ class SearchSpace:
 
         To the plain space it adds batch normalisation, separable convolutions, skips, Inception
         modules and, rarely, global pooling, which needs long training. Fewer convolutions have
-        dropout, and no activation saturates on both sides but tanh in dense layers.
+        dropout, and no activation saturates on both sides but tanh in dense layers. Half of the
+        random networks are drawn in stages.
         """
         fixed: dict[str, Any] = {
             "conv_filters": (8, 64),
@@ -111,6 +112,7 @@ class SearchSpace:
             "inception_projected": 0.5,
             "inception_residual": 0.3,
             "global_pool": 0.05,
+            "staged_share": 0.5,
         }
         return cls(**(fixed | changes))
 
