@@ -106,7 +106,7 @@ class SearchSpace:
             "dense_activations": ("relu", "leaky_relu", "elu", "tanh"),
             "conv_separable": 0.1,
             "conv_residual": 0.2,
-            "dense_normalise": 0.1,
+            "dense_normalise": 0.5,
             "inception_share": 0.1,
             "inception_normalise": 0.5,
             "inception_projected": 0.5,
