@@ -133,3 +133,11 @@ def test_a_front_that_dominates_has_the_larger_hypervolume() -> None:
     assert hypervolume(worse, (0.5, 1.0)) == 0.0
     one = outcome_of((1.0, 0.25))
     assert hypervolume(one, (1.0, 2.0)) == pytest.approx(0.75 * 2.0)  # 10 ** 0 parameters
+
+
+def test_a_front_holds_what_nothing_else_is_better_than_in_both() -> None:
+    from peer_studies import front_of
+
+    losses = {1: 0.9, 2: float("inf"), 3: 0.5, 4: 0.6, 5: 0.4}  # by parameters
+    outcome = outcome_of(*((float(n), loss) for n, loss in losses.items()))
+    assert front_of(outcome) == [(0.4, 5), (0.5, 3), (0.9, 1)]

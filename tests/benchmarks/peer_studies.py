@@ -1,4 +1,7 @@
-"""Three questions beside peers.py: fronts of two objectives, each lever alone, and how true fitness is."""
+"""Three questions beside peers.py: fronts of two objectives, each lever alone, and how true fitness is.
+
+Each prints a table, and writes what it was made of to `fronts.json`, `levers.json` or `honesty.json`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from peer_outcomes import Json, Outcome
+from peer_outcomes import Json, Outcome, write_json
 from peer_systems import systems_of
 from peer_tasks import Bench, evaluate_task, train_task
 
@@ -32,18 +35,33 @@ def front_table(bench: Bench, names: Sequence[str], seeds: Sequence[int]) -> str
         "| system | CPU s | trials | hypervolume by seed | mean |",
         "|---|---|---|---|---|",
     ]
+    searches: list[Json] = []
     for budget in bench.budgets:
         for name in names:
-            found = [bench.search(name, budget, seed, is_anytime=systems[name].is_anytime) for seed in seeds]
-            outcomes = [outcome for outcome in found if outcome is not None]
-            volumes = [hypervolume(outcome, reference) for outcome in outcomes]
-            if volumes:
-                trials = statistics.fmean(len(outcome.points) for outcome in outcomes)
-                each = ", ".join(f"{volume:.3f}" for volume in volumes)
-                lines.append(
-                    f"| {name} | {budget:g} | {trials:.0f} | {each} | {statistics.fmean(volumes):.3f} |"
-                )
+            rows: list[Json] = []
+            for seed in seeds:
+                outcome = bench.search(name, budget, seed, is_anytime=systems[name].is_anytime)
+                if outcome is not None:
+                    volume, front = hypervolume(outcome, reference), front_of(outcome)
+                    row = {"system": name, "budget": budget, "seed": seed, "trials": len(outcome.points)}
+                    rows.append(row | {"hypervolume": volume, "front": front})
+            searches += rows
+            if rows:
+                trials = statistics.fmean(row["trials"] for row in rows)
+                each = ", ".join(f"{row['hypervolume']:.3f}" for row in rows)
+                mean = statistics.fmean(row["hypervolume"] for row in rows)
+                lines.append(f"| {name} | {budget:g} | {trials:.0f} | {each} | {mean:.3f} |")
+    write_json(Path(bench.out) / "fronts.json", {"reference": reference, "searches": searches})
     return "\n".join(lines)
+
+
+def front_of(outcome: Outcome) -> list[tuple[float, int]]:
+    """Return (loss, parameters) of those candidates that no other one is better than in both."""
+    front: list[tuple[float, int]] = []
+    for loss, parameters in sorted((loss, parameters) for _, loss, parameters in outcome.points):
+        if math.isfinite(loss) and (not front or parameters < front[-1][1]):
+            front.append((loss, parameters))
+    return front
 
 
 def reference_point(bench: Bench) -> tuple[float, float]:
@@ -80,9 +98,11 @@ def lever_table(bench: Bench, names: Sequence[str], seeds: Sequence[int], sample
         "| wrongly dropped |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
+    searches: list[Json] = []
     for budget in bench.budgets:
         for name in names:
             rows = [row for seed in seeds if (row := _lever(bench, name, budget, seed, sample or 5))]
+            searches += rows
             if not rows:
                 continue
             losses = [row["loss"] for row in rows if row["loss"] is not None]
@@ -97,6 +117,7 @@ def lever_table(bench: Bench, names: Sequence[str], seeds: Sequence[int], sample
             )
             wrong = f"{sum(row['wrong'] for row in rows)} of {sum(row['sampled'] for row in rows)}"
             lines.append(f"| {name} | {budget:g} | {len(rows)} | {' | '.join(counts)} | {shown} | {wrong} |")
+    write_json(Path(bench.out) / "levers.json", searches)
     return "\n".join(lines)
 
 
@@ -118,6 +139,9 @@ def _lever(bench: Bench, name: str, budget: float, seed: int, sample: int) -> Js
     others = [answer for genome in chosen if (answer := bench.answer(evaluate_task(genome, seed)))]
     loss = None if winner is None else float(winner["loss"])
     return {
+        "lever": name,
+        "budget": budget,
+        "seed": seed,
         "loss": loss,
         "evaluated": len(history.evaluations),
         "stopped": len(stopped),
@@ -140,6 +164,7 @@ def honesty_table(bench: Bench, seeds: Sequence[int], sample: int | None) -> str
         "|---|---|---|---|---|---|---|",
     ]
     budget = max(bench.budgets)
+    runs: list[Json] = []
     for seed in seeds:
         outcome = bench.search("gakeras full", budget, seed, is_anytime=True)
         if outcome is None or outcome.genome is None:
@@ -162,7 +187,17 @@ def honesty_table(bench: Bench, seeds: Sequence[int], sample: int | None) -> str
             _correlation(spearmanr, better),
         ]
         test_loss = "-" if again is None else f"{again['test_loss']:.4f}"
+        runs.append(
+            {
+                "budget": budget,
+                "seed": seed,
+                "loss": outcome.loss,
+                "test_loss": None if again is None else again["test_loss"],
+                "fitness_and_test_accuracy": pairs,
+            }
+        )
         lines.append(f"| {seed} | {len(pairs)} | {' | '.join(figures)} | {outcome.loss:.4f} | {test_loss} |")
+    write_json(Path(bench.out) / "honesty.json", runs)
     return "\n".join(lines)
 
 
