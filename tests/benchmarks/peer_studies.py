@@ -57,11 +57,10 @@ def front_table(bench: Bench, names: Sequence[str], seeds: Sequence[int]) -> str
 
 def front_of(outcome: Outcome) -> list[tuple[float, int]]:
     """Return (loss, parameters) of those candidates that no other one is better than in both."""
-    front: list[tuple[float, int]] = []
-    for loss, parameters in sorted((loss, parameters) for _, loss, parameters in outcome.points):
-        if math.isfinite(loss) and (not front or parameters < front[-1][1]):
-            front.append((loss, parameters))
-    return front
+    from gakeras.plots import pareto_front
+
+    points = [(loss, parameters) for _, loss, parameters in outcome.points if math.isfinite(loss)]
+    return [points[index] for index in pareto_front(points)]
 
 
 def reference_point(bench: Bench) -> tuple[float, float]:
