@@ -62,11 +62,10 @@ def bench(tmp_path: Path) -> Any:
 
 
 def test_an_anytime_system_is_run_with_the_largest_budget_alone(bench: Any) -> None:
-    from peer_outcomes import write_json
     from peer_tasks import search_task
 
     whole = outcome_of((5.0, 0.9), (20.0, 0.5))
-    write_json(bench.path(search_task("optuna", 30.0, 0)), whole.to_json())
+    bench.answers.add(search_task("optuna", 30.0, 0), whole.to_json())
     part = bench.search("optuna", 10.0, 0, is_anytime=True)
     assert (part.loss, part.read_from) == (0.9, 30.0)
     assert bench.search("optuna", 10.0, 1, is_anytime=True) is None  # of another seed there is nothing
@@ -91,8 +90,33 @@ def test_what_has_an_answer_is_not_done_again_and_what_failed_is(
     task = peer_tasks.search_task("optuna", 30.0, 0)
     working = replace(bench, only_show=False)
     assert working.answer(task) is None and working.answer(task) is None and len(calls) == 2
-    peer_tasks.write_json(bench.path(task), {"loss": 1.0})
-    assert working.answer(task) == {"loss": 1.0} and len(calls) == 2
+    bench.answers.add(task, {"loss": 1.0})
+    assert working.answer(task) == {"task": task, "loss": 1.0} and len(calls) == 2
+
+
+def test_answers_are_about_one_thing_have_no_paths_and_survive_a_torn_line(bench: Any) -> None:
+    bench.begin()
+    bench.answers.add({"seed": 0}, {"loss": 1.0})
+    with bench.answers.path.open("ab") as file:
+        file.write(b'{"task": {"seed"')
+    bench.answers.add({"seed": 1}, {"loss": 2.0})
+    bench.answers.add({"seed": 1}, {"loss": 3.0})  # another process was quicker
+    losses = [found and found["loss"] for found in map(bench.answers.find, ({"seed": 0}, {"seed": 1}, {}))]
+    assert losses == [1.0, 2.0, None]
+    replace(bench, config=bench.config, out="elsewhere", answers_file=str(bench.answers.path)).begin()
+    assert str(Path(CONFIG).parent) not in bench.answers.path.read_text()
+    with pytest.raises(SystemExit, match="is about"):
+        replace(bench, threads=2).begin()
+
+
+def test_the_census_of_a_search_counts_whom_it_dropped(tmp_path: Path) -> None:
+    from peer_outcomes import census_of
+
+    run_stub(tmp_path / "run", executor="debug", fidelity={"kind": "rungs", "rungs": [1]}, max_evaluations=12)
+    census, finished = census_of(tmp_path / "run", seed=0), records(tmp_path / "run", "finished")
+    assert census["evaluated"] == len(finished)
+    assert census["stopped"] == sum(record["status"] == "stopped" for record in finished) > 0
+    assert len(census["dropped"]) == min(10, census["stopped"] + census["dear"])
 
 
 def test_the_common_recipe_has_no_genes_of_learning_and_repeats_are_tasks_of_their_own(bench: Any) -> None:
@@ -101,7 +125,7 @@ def test_the_common_recipe_has_no_genes_of_learning_and_repeats_are_tasks_of_the
     genome = {"version": 1, "dense": [], "learning": [{"optimizer": "sgd"}]}
     common, own = (train_task(recipe, genome, 0, 0, {"training": {}}) for recipe in ("common", "own"))
     assert "learning" not in common["genome"] and "learning" in own["genome"]
-    assert bench.path(own) != bench.path(train_task("own", genome, 0, 1, {"training": {}}))
+    assert own != train_task("own", genome, 0, 1, {"training": {}})
 
 
 def test_every_system_has_settings_that_are_valid_and_a_budget(bench: Any) -> None:

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from peer_outcomes import Json, Outcome
+from peer_answers import Json
+from peer_outcomes import Outcome
 
 
 def longest(rows: Sequence[Json]) -> list[Json]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
+
+from peer_answers import Json
 
 from gakeras.encoding import Genome
 from gakeras.evolution import Finished, Measured
 from gakeras.history import read_history
 from gakeras.journal import read_journal
 from gakeras.replay import event_of
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Outcome:
         trained: Parameters, accuracy and loss on the test data of a model the search has trained itself.
         points: (CPU-seconds, loss, parameters) of all candidates.
         read_from: The budget of the run this was read from, where that was a longer one.
+        census: How many candidates gakeras trained, stopped and turned away, and a sample of the last two.
         reason: Why there is no winner.
     """
 
@@ -54,6 +56,7 @@ class Outcome:
     trained: Json | None = None
     points: tuple[tuple[float, float, int], ...] = ()
     read_from: float | None = None
+    census: Json | None = None
     reason: str | None = None
 
     def at(self, budget: float) -> Self:
@@ -64,12 +67,14 @@ class Outcome:
         done = tuple(point for point in self.curve if point.cpu_seconds <= budget)
         points = tuple(point for point in self.points if point[0] <= budget)
         if not done:
-            return replace(self, genome=None, loss=None, trials=len(points), cpu_seconds=budget, curve=(),
-                           own=None, points=points, reason="nothing had ended by then")  # fmt: skip
+            return replace(
+                self, genome=None, loss=None, cpu_seconds=budget, curve=(), points=points,
+                own=None, census=None, trials=len(points), reason="nothing had ended by then",
+            )  # fmt: skip
         last = done[-1]
         return replace(
-            self, genome=last.genome, loss=last.loss, cpu_seconds=budget, curve=done, own=None, points=points,
-            trials=len(points) or last.trials,
+            self, genome=last.genome, loss=last.loss, cpu_seconds=budget, curve=done, points=points,
+            own=None, census=None, trials=len(points) or last.trials,
         )  # fmt: skip
 
     def to_json(self) -> Json:
@@ -128,6 +133,24 @@ def notes_of_run(root: Path) -> Notes:
             if individual is not None:
                 notes.add(spent, individual.loss, individual.genome, individual.parameters)
     return notes
+
+
+def census_of(root: Path, seed: int, sample: int = 10) -> Json:
+    """Count whom a search of gakeras has trained, stopped, and turned away as too dear, and draw a sample."""
+    history = read_history(root)
+    stopped = [each.proposal for each in history.evaluations if each.result.status == "stopped"]
+    dear = [
+        proposal
+        for proposal in history.proposals.values()
+        if proposal.verdict == "oversized" and "CPU-seconds" in (proposal.reason or "")
+    ]
+    dropped = [proposal.genome.to_json() for proposal in (*stopped, *dear)]
+    return {
+        "evaluated": len(history.evaluations),
+        "stopped": len(stopped),
+        "dear": len(dear),
+        "dropped": random.Random(seed).sample(dropped, min(sample, len(dropped))),
+    }
 
 
 def write_json(path: Path, values: Any) -> None:

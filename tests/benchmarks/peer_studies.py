@@ -6,7 +6,6 @@ Each prints a table, and writes what it was made of to `fronts.json`, `levers.js
 from __future__ import annotations
 
 import math
-import random
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,7 +13,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from peer_outcomes import Json, Outcome, write_json
+from peer_answers import Json
+from peer_outcomes import Outcome, write_json
 from peer_systems import systems_of
 from peer_tasks import Bench, evaluate_task, train_task
 
@@ -123,17 +123,10 @@ def lever_table(bench: Bench, names: Sequence[str], seeds: Sequence[int], sample
 def _lever(bench: Bench, name: str, budget: float, seed: int, sample: int) -> Json | None:
     system = f"lever {name}"
     outcome = bench.search(system, budget, seed, is_anytime=False)
-    if outcome is None or outcome.genome is None:
+    if outcome is None or outcome.genome is None or outcome.census is None:
         return None
-    history = read_history(bench.run_folder(system, budget, seed, is_anytime=False))
-    stopped = [each.proposal for each in history.evaluations if each.result.status == "stopped"]
-    dear = [
-        proposal
-        for proposal in history.proposals.values()
-        if proposal.verdict == "oversized" and "CPU-seconds" in (proposal.reason or "")
-    ]
-    dropped = [proposal.genome.to_json() for proposal in (*stopped, *dear)]
-    chosen = random.Random(seed).sample(dropped, min(sample, len(dropped)))
+    census = outcome.census
+    chosen = census["dropped"][:sample]
     winner = bench.answer(evaluate_task(outcome.genome, seed))
     others = [answer for genome in chosen if (answer := bench.answer(evaluate_task(genome, seed)))]
     loss = None if winner is None else float(winner["loss"])
@@ -142,9 +135,7 @@ def _lever(bench: Bench, name: str, budget: float, seed: int, sample: int) -> Js
         "budget": budget,
         "seed": seed,
         "loss": loss,
-        "evaluated": len(history.evaluations),
-        "stopped": len(stopped),
-        "dear": len(dear),
+        **{key: census[key] for key in ("evaluated", "stopped", "dear")},
         "sampled": len(others) if loss is not None else 0,
         "wrong": sum(other["loss"] < loss for other in others) if loss is not None else 0,
     }

@@ -20,7 +20,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 from peer_autokeras import autokeras_search
-from peer_outcomes import Notes, Outcome, notes_of_run
+from peer_outcomes import Notes, Outcome, census_of, notes_of_run
 
 from gakeras.config import Settings, load_config, settings_from
 from gakeras.data import open_data
@@ -65,12 +65,12 @@ def gakeras_search(run: RunDirectory, settings: Settings, seconds: float) -> Out
     if result.is_unfinished:
         raise SystemExit(f"The search did not come to its end: {result.stop_reason}")
     outcome = notes_of_run(run.root).outcome(result.cpu_seconds, result.num_evaluations)
-    if not outcome.curve:
-        return outcome
-    if settings.fidelity.kind == "full":
-        return outcome.at(seconds)
-    best = result.best  # by finals, where there are some
-    return replace(outcome, genome=best.genome.to_json(), loss=best.loss)
+    if outcome.curve and settings.fidelity.kind == "full":
+        outcome = outcome.at(seconds)
+    elif outcome.curve:
+        best = result.best  # by finals, where there are some
+        outcome = replace(outcome, genome=best.genome.to_json(), loss=best.loss)
+    return replace(outcome, census=census_of(run.root, settings.seed))
 
 
 def optuna_search(
@@ -233,11 +233,12 @@ SYSTEMS: dict[str, System] = {
     ),
     "random": System(gakeras_search, {"population_size": 100_000, "space": "default"}, resumes=True),
     "optuna": System(optuna_search),
-    "optuna hyperband": System(lambda *given: optuna_search(*given, how="hyperband"), is_anytime=False),
-    "keras-tuner": System(keras_tuner_search, is_anytime=False),
+    "optuna hyperband": System(lambda *given: optuna_search(*given, how="hyperband")),
+    "keras-tuner": System(keras_tuner_search),
     "autokeras": System(autokeras_search, is_anytime=False),
 }
-"""gakeras' rungs, its cap on costs and the brackets of Hyperband look at budgets: these are run for each."""
+"""gakeras' finals and its cap on costs look at the budget, so it is run with each; brackets of Hyperband look
+at epochs alone. AutoKeras keeps no curve."""
 
 FRONTS: dict[str, System] = {
     "gakeras front": System(

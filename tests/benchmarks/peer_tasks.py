@@ -2,7 +2,7 @@
 
     python peer_tasks.py BENCH_AS_JSON TASK_AS_JSON
 
-What has an answer on disk is never done again; a lock lets one task at a time work in a folder of results.
+What has an answer on disk is never done again; a lock lets one task at a time work on a core.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import statistics
 import subprocess
 import sys
 import tomllib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from peer_outcomes import Json, Outcome, write_json
+from peer_answers import Answers, Json
+from peer_outcomes import Outcome
 
 from gakeras.config import Settings
 from gakeras.run import RunDirectory
@@ -30,12 +31,13 @@ from gakeras.run import RunDirectory
 class Bench:
     """What all tasks share: where results are, the config, the data, threads, and settings on top.
 
-    `recipe` names the final training that gakeras recommends for such data. With `only_show` nothing is
-    done that has not been.
+    `answers_file` is that of `out` where none is named. `recipe` names the final training that gakeras
+    recommends for such data. With `only_show` nothing is done that has not been.
     """
 
     out: str
     config: str
+    answers_file: str | None = None
     data: str | None = None
     limit: int | None = None
     threads: int = 1
@@ -45,19 +47,40 @@ class Bench:
     budgets: tuple[float, ...] = (480.0,)
     only_show: bool = False
 
+    @property
+    def answers(self) -> Answers:
+        """The answers there are."""
+        return Answers(Path(self.answers_file or Path(self.out) / "answers.jsonl"))
+
+    def begin(self) -> None:
+        """Say in the file of answers what it is about, or stop where it is about something else."""
+        config = tomllib.loads(Path(self.config).read_text(encoding="utf-8"))
+        self.answers.begin(
+            {
+                "config": Path(self.config).stem,
+                "config_digest": _digest(config),
+                "data": Path(self.data).name if self.data else None,
+                "limit": self.limit,
+                "threads": self.threads,
+                "changes": list(self.changes),
+            }
+        )
+
     def answer(self, task: Json) -> Json | None:
         """Return the answer to a task, done in another process where it is missing; None where it failed."""
-        path = self.path(task)
-        if not path.exists() and not self.only_show:
+        found = self.answers.find(task)
+        if found is None and not self.only_show:
             from gakeras.workers.supervisor import keras_environment
 
-            print(path.stem, flush=True)
+            name = f"{task['kind']} {task['label']} {task['seed']}"
+            print(name, flush=True)
             environment = os.environ | keras_environment("tensorflow", threads=self.threads)
             command = [sys.executable, __file__, json.dumps(asdict(self)), json.dumps(task)]
             done = subprocess.run(command, env=environment, check=False)
             if done.returncode:
-                print(f"{path.stem} ended with {done.returncode}, and is tried again next time", flush=True)
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+                print(f"{name} ended with {done.returncode}, and is tried again next time", flush=True)
+            found = self.answers.find(task)
+        return found
 
     def search(self, system: str, budget: float, seed: int, *, is_anytime: bool) -> Outcome | None:
         """Return what a system finds with a budget; an anytime one runs once, with the largest of all."""
@@ -68,16 +91,7 @@ class Bench:
         whole = self.search(system, longest, seed, is_anytime=True)
         if whole is None or not whole.curve:
             return whole
-        task = search_task(system, budget, seed)
-        part = whole.at(budget).to_json() | {"read_from": longest}
-        write_json(self.path(task), part | {"task": task})
-        return Outcome.from_json(part)
-
-    def path(self, task: Json) -> Path:
-        """Return where the answer to a task is kept."""
-        digest = hashlib.sha256(json.dumps(task, sort_keys=True).encode()).hexdigest()[:10]
-        name = f"{task['kind']}-{task['label']}-{task['seed']}".replace(" ", "_")
-        return Path(self.out) / "answers" / f"{name}-{digest}.json"
+        return replace(whole.at(budget), read_from=longest)
 
     def settings(self, system: str, seed: int, budget: float) -> Settings:
         """Return the settings of a system's search."""
@@ -99,6 +113,10 @@ class Bench:
         return Path(self.out) / "runs" / f"{system.replace(' ', '_')}{length}-{seed}"
 
 
+def _digest(values: Json) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
+
+
 def search_task(system: str, budget: float, seed: int) -> Json:
     """Return the task of a search."""
     return {
@@ -117,15 +135,13 @@ def train_task(recipe: str, genome: Json, seed: int, repeat: int, how: Json) -> 
     """
     if recipe == "common":
         genome = {name: part for name, part in genome.items() if name != "learning"}
-    digest = hashlib.sha256(json.dumps(genome, sort_keys=True).encode()).hexdigest()[:8]
-    label = f"{recipe} {digest} {repeat}"
+    label = f"{recipe} {_digest(genome)} {repeat}"
     return {"kind": "train", "label": label, "genome": genome, "seed": seed, "repeat": repeat, **how}
 
 
 def evaluate_task(genome: Json, seed: int) -> Json:
     """Return the task of a full evaluation, from other initial weights than the search's."""
-    digest = hashlib.sha256(json.dumps(genome, sort_keys=True).encode()).hexdigest()[:8]
-    return {"kind": "evaluate", "label": digest, "genome": genome, "seed": seed, "repeat": 1}
+    return {"kind": "evaluate", "label": _digest(genome), "genome": genome, "seed": seed, "repeat": 1}
 
 
 def do_search(bench: Bench, task: Json) -> Json:
@@ -200,12 +216,13 @@ def _shared_run(bench: Bench, seed: int) -> RunDirectory:
     from gakeras.run import open_run
 
     where = Path(bench.out) / f"data-{seed}"
-    if has_begun(where / "journal.jsonl"):
-        return open_run(where)
-    shutil.rmtree(where, ignore_errors=True)
-    settings = bench.settings("gakeras full", seed, 1.0)
-    assert settings.data is not None, "the config, or --data, names the data"
-    return create_run(where, settings, load_source(settings.data.source, limit=settings.data.limit))
+    with FileLock(where.with_suffix(".lock")):
+        if has_begun(where / "journal.jsonl"):
+            return open_run(where)
+        shutil.rmtree(where, ignore_errors=True)
+        settings = bench.settings("gakeras full", seed, 1.0)
+        assert settings.data is not None, "the config, or --data, names the data"
+        return create_run(where, settings, load_source(settings.data.source, limit=settings.data.limit))
 
 
 def _best_epoch(run: RunDirectory, task: Json, epochs: int) -> int:
@@ -235,15 +252,14 @@ def main(bench: Bench, task: Json) -> None:
 
     if bench.core is not None:
         os.sched_setaffinity(0, {bench.core})
-    with FileLock(Path(bench.out) / "lock"):
-        if bench.path(task).exists():
+    core = "" if bench.core is None else f"-{bench.core}"
+    with FileLock(Path(bench.out) / f"core{core}.lock"):
+        if bench.answers.find(task) is not None:
             return
         do: Any = {"search": do_search, "train": do_train, "evaluate": do_evaluate}[task["kind"]]
         start = time.process_time()
         answer = do(bench, task)
-        write_json(
-            bench.path(task), {"process_cpu_seconds": time.process_time() - start, "task": task} | answer
-        )
+        bench.answers.add(task, {"process_cpu_seconds": time.process_time() - start} | answer)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,11 @@ another, each in a process of its own. The winner of each is trained from scratc
 config's [final] says; as its own system recommends, where it does; and, with `--recipe`, as gakeras
 recommends for such data (peer_recipes.toml). The test set is read then, and only then.
 
-Every task that is done has a file in RESULTS/answers and is not done again, so the benchmark may be stopped
-at any time; searches of gakeras go on where they were killed, from their journals. A system that does the
-same whatever its budget is run once, with the largest, and smaller budgets are read from its curve.
+Every task that is done has a line in RESULTS/answers.jsonl, or the file named by `--answers`, and is not
+done again, so the benchmark may be stopped at any time, and go on elsewhere with that file; searches of
+gakeras go on where they were killed, from their journals. A system that does the same whatever its budget is
+run once, with the largest, and smaller budgets are read from its curve. Where cores are named by `--core`,
+one task at a time runs on each: start the script once for every core, with other seeds or systems.
 
     --objectives    fronts of loss and parameters beside Optuna's NSGA-II, by hypervolume
     --levers        each lever of the search alone, and all of them, beside full evaluations
@@ -21,21 +23,18 @@ same whatever its budget is run once, with the largest, and smaller budgets are 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from peer_outcomes import Json, Outcome, write_json
+from peer_answers import Json
+from peer_outcomes import Outcome, write_json
 from peer_studies import front_table, honesty_table, lever_table
 from peer_systems import FRONTS, LEVERS, SYSTEMS, recipes, systems_of
 from peer_tasks import Bench, train_task
-
-SHARED = ("config", "data", "limit", "threads", "changes")
-"""What a folder of results is about; with anything else it is refused."""
 
 
 def main() -> None:
@@ -44,6 +43,7 @@ def main() -> None:
     bench = Bench(
         str(Path(options.out).absolute()),
         str(Path(options.config).absolute()),
+        str(Path(options.answers).absolute()) if options.answers else None,
         options.data,
         options.limit,
         options.threads,
@@ -56,7 +56,7 @@ def main() -> None:
     known = LEVERS if options.levers else FRONTS if options.objectives else systems_of(Path(bench.config))
     if not set(options.systems) <= set(known):
         raise SystemExit(f"--systems: any of {', '.join(known)}, received {', '.join(options.systems)}")
-    check_same(bench)
+    bench.begin()
     if options.levers:
         print(lever_table(bench, options.systems or list(LEVERS), options.seeds, options.sample))
     elif options.objectives:
@@ -64,20 +64,13 @@ def main() -> None:
     elif options.honesty:
         print(honesty_table(bench, options.seeds, options.sample))
     else:
-        print(peer_table(bench, options.systems, options.seeds, options.repeats))
+        recipe_for = set(options.recipe_for or known)
+        print(peer_table(bench, options.systems, options.seeds, options.repeats, recipe_for))
 
 
-def check_same(bench: Bench) -> None:
-    """Write down what a folder of results is about, or stop where it is about something else."""
-    path, own = Path(bench.out) / "bench.json", {name: asdict(bench)[name] for name in SHARED}
-    own = json.loads(json.dumps(own))
-    if not path.exists():
-        write_json(path, own)
-    elif json.loads(path.read_text()) != own:
-        raise SystemExit(f"{bench.out} has results of {path.read_text()}; name another folder by --out")
-
-
-def peer_table(bench: Bench, names: Sequence[str], seeds: Sequence[int], repeats: int) -> str:
+def peer_table(
+    bench: Bench, names: Sequence[str], seeds: Sequence[int], repeats: int, recipe_for: Set[str]
+) -> str:
     """Return a row a system and budget, means over seeds; curves and all figures go to `peers.json`."""
     systems = systems_of(Path(bench.config))
     chosen = names or [*SYSTEMS, *(name for name in systems if name.startswith("human"))]
@@ -89,7 +82,8 @@ def peer_table(bench: Bench, names: Sequence[str], seeds: Sequence[int], repeats
                     continue
                 outcome = bench.search(name, budget, seed, is_anytime=systems[name].is_anytime)
                 if outcome is not None:
-                    rows.append(measured(bench, name, budget, seed, outcome, repeats))
+                    with_recipe = name in recipe_for
+                    rows.append(measured(bench, name, budget, seed, outcome, repeats, with_recipe))
                 write_json(Path(bench.out) / "peers.json", rows)
     lines = [
         "| system | CPU s allowed | seeds | trials | CPU s | search loss | test accuracy | min..max "
@@ -103,7 +97,9 @@ def peer_table(bench: Bench, names: Sequence[str], seeds: Sequence[int], repeats
     return "\n".join(lines)
 
 
-def measured(bench: Bench, name: str, budget: float, seed: int, outcome: Outcome, repeats: int) -> Json:
+def measured(
+    bench: Bench, name: str, budget: float, seed: int, outcome: Outcome, repeats: int, with_recipe: bool
+) -> Json:
     """Train the winner of a search and return all that is known about it."""
     scores: dict[str, list[Json]] = {"common": [], "own": [], "recipe": []}
     if outcome.trained is not None:
@@ -111,7 +107,7 @@ def measured(bench: Bench, name: str, budget: float, seed: int, outcome: Outcome
     recipes = {"common": {"training": _final(bench, "gakeras full", seed)}}
     if outcome.own:
         recipes["own"] = outcome.own
-    if bench.recipe:
+    if bench.recipe and with_recipe:
         recipes["recipe"] = {"training": _final(bench, "gakeras wide", seed)}
     for recipe, how in recipes.items() if outcome.genome else ():
         tasks = [train_task(recipe, outcome.genome, seed, n, how) for n in range(repeats)]  # type: ignore[arg-type]
@@ -184,6 +180,8 @@ def parsed(arguments: list[str]) -> Any:
     parser.add_argument("--core", type=int, help="run on this core alone")
     parser.add_argument("--set", action="append", default=[], help="a setting, as a line of TOML")
     parser.add_argument("--recipe", choices=recipes(), help="the final training that gakeras recommends")
+    parser.add_argument("--recipe-for", nargs="+", default=[], help="systems it is for; by default all")
+    parser.add_argument("--answers", help="the file of answers, in place of OUT/answers.jsonl")
     parser.add_argument("--out", required=True, help="a directory for results")
     study = parser.add_mutually_exclusive_group()
     for name in ("objectives", "levers", "honesty"):
