@@ -46,14 +46,12 @@ class System:
 
     One that `is_anytime` does the same whatever its budget, so what it had found earlier is what it
     would have found with a smaller one. One that `resumes` goes on in its run directory when it was killed.
-    One that `has_recipe` ends with the final training that gakeras recommends, if one is named.
     """
 
     search: Search
     changes: Mapping[str, Any] = field(default_factory=dict)
     is_anytime: bool = True
     resumes: bool = False
-    has_recipe: bool = False
 
 
 def gakeras_search(run: RunDirectory, settings: Settings, seconds: float) -> Outcome:
@@ -222,9 +220,7 @@ LEARNING = {
 """No genes of augmentation: evaluations are too short for any network to gain by it."""
 SYSTEMS: dict[str, System] = {
     "gakeras": System(gakeras_search, RUNGS, is_anytime=False, resumes=True),
-    "gakeras wide": System(
-        gakeras_search, RUNGS | {"space": "default"}, is_anytime=False, resumes=True, has_recipe=True
-    ),
+    "gakeras wide": System(gakeras_search, RUNGS | {"space": "default"}, is_anytime=False, resumes=True),
     "gakeras full": System(gakeras_search, resumes=True),
     "gakeras plain": System(
         gakeras_search,
@@ -296,12 +292,9 @@ def settings_of(
     seconds: float,
     threads: int,
     changes: dict[str, Any],
-    recipe: str | None = None,
 ) -> Settings:
     """Return the settings all systems share, with those of one system on top."""
     values = load_config(base).to_json()
-    if system.has_recipe and recipe is not None:
-        values["final"] |= recipes()[recipe]
     values |= {"seed": seed, "max_seconds": None, "max_evaluations": None, "max_cpu_seconds": seconds}
     values["final"]["baselines"] = []
     values["workers"] |= {"timeout_seconds": None, "timeout_in_medians": None}  # the peers have none

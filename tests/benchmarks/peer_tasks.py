@@ -31,8 +31,7 @@ from gakeras.run import RunDirectory
 class Bench:
     """What all tasks share: where results are, the config, the data, threads, and settings on top.
 
-    `answers_file` is that of `out` where none is named. `recipe` names the final training that gakeras
-    recommends for such data. With `only_show` nothing is done that has not been.
+    `answers_file` is that of `out` where none is named. With `only_show` nothing is done that has not been.
     """
 
     out: str
@@ -43,7 +42,6 @@ class Bench:
     threads: int = 1
     core: int | None = None
     changes: tuple[str, ...] = ()
-    recipe: str | None = None
     budgets: tuple[float, ...] = (480.0,)
     only_show: bool = False
 
@@ -93,8 +91,8 @@ class Bench:
             return whole
         return replace(whole.at(budget), read_from=longest)
 
-    def settings(self, system: str, seed: int, budget: float) -> Settings:
-        """Return the settings of a system's search."""
+    def settings(self, system: str, seed: int, budget: float, final: Json | None = None) -> Settings:
+        """Return the settings of a system's search, perhaps with changes of the final training."""
         from peer_systems import merge, settings_of, systems_of
 
         changes: Json = {"data": {"source": self.data, "limit": self.limit}} if self.data else {}
@@ -102,10 +100,9 @@ class Bench:
             merge(changes, {"data": {"limit": self.limit}})
         for line in self.changes:
             merge(changes, tomllib.loads(line))
+        merge(changes, {"final": final or {}})
         config = Path(self.config)
-        return settings_of(
-            systems_of(config)[system], config, seed, budget, self.threads, changes, self.recipe
-        )
+        return settings_of(systems_of(config)[system], config, seed, budget, self.threads, changes)
 
     def run_folder(self, system: str, budget: float, seed: int, *, is_anytime: bool) -> Path:
         """Return the run directory of a search of gakeras; one that is anytime goes on with any budget."""

@@ -6,7 +6,8 @@
 Needs the extra `bench`. The same images, folds, training, threads and CPU-seconds for all, one task after
 another, each in a process of its own. The winner of each is trained from scratch, `--repeats` times: as the
 config's [final] says; as its own system recommends, where it does; and, with `--recipe`, as gakeras
-recommends for such data (peer_recipes.toml). The test set is read then, and only then.
+recommends for such data (peer_recipes.toml); searches know the first of these alone. The test set is read then,
+and only then.
 
 Every task that is done has a line in RESULTS/answers.jsonl, or the file named by `--answers`, and is not
 done again, so the benchmark may be stopped at any time, and go on elsewhere with that file; searches of
@@ -25,7 +26,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,6 @@ def main() -> None:
         options.threads,
         options.core,
         tuple(options.set),
-        options.recipe,
         tuple(sorted(options.budgets)),
         options.show,
     )
@@ -64,12 +64,16 @@ def main() -> None:
     elif options.honesty:
         print(honesty_table(bench, options.seeds, options.sample))
     else:
-        recipe_for = set(options.recipe_for or known)
+        recipe_for = dict.fromkeys(options.recipe_for or known, options.recipe)
         print(peer_table(bench, options.systems, options.seeds, options.repeats, recipe_for))
 
 
 def peer_table(
-    bench: Bench, names: Sequence[str], seeds: Sequence[int], repeats: int, recipe_for: Set[str]
+    bench: Bench,
+    names: Sequence[str],
+    seeds: Sequence[int],
+    repeats: int,
+    recipe_for: Mapping[str, str | None],
 ) -> str:
     """Return a row a system and budget, means over seeds; curves and all figures go to `peers.json`."""
     systems = systems_of(Path(bench.config))
@@ -82,8 +86,7 @@ def peer_table(
                     continue
                 outcome = bench.search(name, budget, seed, is_anytime=systems[name].is_anytime)
                 if outcome is not None:
-                    with_recipe = name in recipe_for
-                    rows.append(measured(bench, name, budget, seed, outcome, repeats, with_recipe))
+                    rows.append(measured(bench, name, budget, seed, outcome, repeats, recipe_for.get(name)))
                 write_json(Path(bench.out) / "peers.json", rows)
     lines = [
         "| system | CPU s allowed | seeds | trials | CPU s | search loss | test accuracy | min..max "
@@ -98,25 +101,25 @@ def peer_table(
 
 
 def measured(
-    bench: Bench, name: str, budget: float, seed: int, outcome: Outcome, repeats: int, with_recipe: bool
+    bench: Bench, name: str, budget: float, seed: int, outcome: Outcome, repeats: int, recipe: str | None
 ) -> Json:
     """Train the winner of a search and return all that is known about it."""
+    trainings: dict[str, Json] = {"common": {"training": _final(bench, seed, {})}}
+    if outcome.own:
+        trainings["own"] = outcome.own
+    if recipe:
+        trainings["recipe"] = {"training": _final(bench, seed, recipes()[recipe])}
     scores: dict[str, list[Json]] = {"common": [], "own": [], "recipe": []}
     if outcome.trained is not None:
         scores["own"].append(outcome.trained)
-    recipes = {"common": {"training": _final(bench, "gakeras full", seed)}}
-    if outcome.own:
-        recipes["own"] = outcome.own
-    if bench.recipe and with_recipe:
-        recipes["recipe"] = {"training": _final(bench, "gakeras wide", seed)}
-    for recipe, how in recipes.items() if outcome.genome else ():
-        tasks = [train_task(recipe, outcome.genome, seed, n, how) for n in range(repeats)]  # type: ignore[arg-type]
-        scores[recipe] += [answer for task in tasks if (answer := bench.answer(task)) is not None]
+    for how, training in trainings.items() if outcome.genome else ():
+        tasks = [train_task(how, outcome.genome, seed, n, training) for n in range(repeats)]  # type: ignore[arg-type]
+        scores[how] += [answer for task in tasks if (answer := bench.answer(task)) is not None]
     return {"system": name, "budget": budget, "seed": seed, **outcome.to_json(), "scores": scores}
 
 
-def _final(bench: Bench, system: str, seed: int) -> Json:
-    return asdict(bench.settings(system, seed, 1.0).final.training)
+def _final(bench: Bench, seed: int, changes: Json) -> Json:
+    return asdict(bench.settings("gakeras full", seed, 1.0, changes).final.training)
 
 
 def table_row(name: str, budget: float, rows: Sequence[Json]) -> str:
