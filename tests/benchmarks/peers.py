@@ -5,9 +5,9 @@
 
 Needs the extra `bench`. The same images, folds, training, threads and CPU-seconds for all, one task after
 another, each in a process of its own. The winner of each is trained from scratch, `--repeats` times: as the
-config's [final] says; as its own system recommends, where it does; and, with `--recipe`, as gakeras
-recommends for such data (peer_recipes.toml); searches know the first of these alone. The test set is read then,
-and only then.
+config's [final] says, which is all that a search knows of; as its own system recommends, where it does; and,
+with `--recipe`, as gakeras recommends for such data (peer_recipes.toml). The test set is read then, and only
+then.
 
 Every task that is done has a line in RESULTS/answers.jsonl, or the file named by `--answers`, and is not
 done again, so the benchmark may be stopped at any time, and go on elsewhere with that file; searches of
