@@ -139,6 +139,28 @@ def test_every_system_has_settings_that_are_valid_and_a_budget(bench: Any) -> No
     assert bench.settings("gakeras", 0, 30.0).space == plain.space  # peers draw from the same space
 
 
+def test_peers_write_down_all_that_the_shared_space_has() -> None:
+    from peer_suggestions import suggest_genome
+
+    from gakeras.config import find_config, load_config
+
+    class Last:
+        def integer(self, name: str, low: int, high: int) -> int:
+            return high
+
+        def choice(self, name: str, options: Any) -> Any:
+            return options[-1] if "kind" not in name else options[0]
+
+        def real(self, name: str, low: float, high: float) -> float:
+            return high
+
+    for name, shape in (("peers_images", (28, 28)), ("peers_table", (30,))):
+        space = load_config(find_config(name)).space
+        genome = suggest_genome(Last(), space, shape)
+        assert genome in space and all(block.normalise for block in genome.blocks)
+        assert len(genome.dense) == space.max_dense_layers
+
+
 def test_a_recipe_changes_the_final_training_and_nothing_else(bench: Any) -> None:
     from peer_systems import recipes
 

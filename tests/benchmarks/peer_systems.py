@@ -12,19 +12,20 @@ from __future__ import annotations
 import statistics
 import time
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from peer_autokeras import autokeras_search
 from peer_outcomes import Notes, Outcome, census_of, notes_of_run
+from peer_suggestions import HyperparameterSuggest, TrialSuggest, suggest_genome
 
 from gakeras.config import Settings, load_config, settings_from
 from gakeras.data import open_data
-from gakeras.encoding import Conv, Cost, Dense, Genome, MaxPool, SearchSpace, genome_cost, repair
+from gakeras.encoding import Cost, Genome, genome_cost
 from gakeras.run import RunDirectory
 from gakeras.searching import continue_search
 from gakeras.session import Session
@@ -110,7 +111,7 @@ def optuna_search(
         return [float(epoch["val_loss"]) for epoch in measured["epochs"]]
 
     def objective(trial: Any) -> float | tuple[float, float]:
-        genome = suggest_genome(_Trial(trial), settings.space, info.input_shape)
+        genome = suggest_genome(TrialSuggest(trial), settings.space, info.input_shape)
         cost = cost_of(genome, run)
         if settings.caps.objection(cost) is not None:
             raise optuna.TrialPruned
@@ -152,7 +153,7 @@ def keras_tuner_search(run: RunDirectory, settings: Settings, seconds: float) ->
     spent = _clock()
 
     def genome_of(hyperparameters: Any) -> Genome:
-        return suggest_genome(_Hyperparameters(hyperparameters), settings.space, run.info.input_shape)
+        return suggest_genome(HyperparameterSuggest(hyperparameters), settings.space, run.info.input_shape)
 
     def build(hyperparameters: Any) -> Any:
         model = compiled_model(genome_of(hyperparameters), run.info, settings.training)
@@ -251,7 +252,7 @@ FRONTS: dict[str, System] = {
 }
 
 LEVERS: dict[str, System] = {
-    name: System(gakeras_search, changes, is_anytime=False, resumes=True)
+    name: System(gakeras_search, {"space": "plain"} | changes, is_anytime=False, resumes=True)
     for name, changes in {
         "full": {},
         "cap": {"caps": {"max_cpu_seconds": "auto"}},
@@ -263,12 +264,13 @@ LEVERS: dict[str, System] = {
         "best epoch": {"fitness_epoch": "best"},
         "bfloat16": {"training": {"dtype_policy": "auto"}},
         "wide space": {"space": "default"},
-        "learning genes": {"space": {"learning": LEARNING}},
+        "learning genes": {"space": {"preset": "plain", "learning": LEARNING}},
         "race, dead stop": {"fidelity": {"kind": "full", "race": True, "dead_epochs": 2}},
         "rungs, dead stop": {"fidelity": {"kind": "rungs"}},
         "all": RUNGS | {"fitness_epoch": "best", "space": {"preset": "default", "learning": LEARNING}},
     }.items()
 }
+"""All but those that are about the space search the plain one."""
 
 
 def recipes() -> dict[str, dict[str, Any]]:
@@ -313,73 +315,6 @@ def merge(values: dict[str, Any], changes: Mapping[str, Any]) -> None:
             values[key] = value
 
 
-class Suggest(Protocol):
-    """What Optuna's trials and KerasTuner's hyperparameters have in common."""
-
-    def integer(self, name: str, low: int, high: int) -> int: ...
-
-    def choice(self, name: str, options: Sequence[Any]) -> Any: ...
-
-    def real(self, name: str, low: float, high: float) -> float: ...
-
-
-def suggest_genome(suggest: Suggest, space: SearchSpace, input_shape: tuple[int, ...]) -> Genome:
-    """Return a genome of the space, one hyperparameter after another, repaired where it does not fit."""
-    conv: list[Conv | MaxPool] = []
-    num_conv = suggest.integer("conv_layers", 1, space.max_conv_layers) if len(input_shape) > 1 else 0
-    for n in range(num_conv):
-        if suggest.choice(f"kind{n}", ["conv", "conv", "pool"]) == "pool":
-            size = suggest.choice(f"pool_size{n}", list(space.pool_sizes))
-            conv.append(MaxPool(size, suggest.choice(f"pool_padding{n}", list(space.pool_paddings))))
-            continue
-        conv.append(
-            Conv(
-                filters=suggest.integer(f"filters{n}", *space.conv_filters),
-                kernel_size=suggest.integer(f"kernel{n}", *space.kernel_size),
-                activation=suggest.choice(f"conv_activation{n}", list(space.conv_activations)),
-                padding=suggest.choice(f"conv_padding{n}", list(space.conv_paddings)),
-                dropout=round(suggest.real(f"conv_dropout{n}", *space.conv_dropout), 2),
-            )
-        )
-    dense = [
-        Dense(
-            units=suggest.integer(f"units{n}", *space.dense_units),
-            activation=suggest.choice(f"dense_activation{n}", list(space.dense_activations)),
-            dropout=round(suggest.real(f"dense_dropout{n}", *space.dense_dropout), 2),
-        )
-        for n in range(suggest.integer("dense_layers", 1, space.max_dense_layers))
-    ]
-    return repair(Genome(tuple(conv), tuple(dense)), space, input_shape)
-
-
 def _clock() -> Callable[[], float]:
     start = time.process_time()
     return lambda: time.process_time() - start
-
-
-@dataclass(frozen=True)
-class _Trial:
-    trial: Any
-
-    def integer(self, name: str, low: int, high: int) -> int:
-        return int(self.trial.suggest_int(name, low, high))
-
-    def choice(self, name: str, options: Sequence[Any]) -> Any:
-        return self.trial.suggest_categorical(name, list(dict.fromkeys(options)))
-
-    def real(self, name: str, low: float, high: float) -> float:
-        return float(self.trial.suggest_float(name, low, high))
-
-
-@dataclass(frozen=True)
-class _Hyperparameters:
-    hyperparameters: Any
-
-    def integer(self, name: str, low: int, high: int) -> int:
-        return int(self.hyperparameters.Int(name, low, high))
-
-    def choice(self, name: str, options: Sequence[Any]) -> Any:
-        return self.hyperparameters.Choice(name, list(dict.fromkeys(options)))
-
-    def real(self, name: str, low: float, high: float) -> float:
-        return float(self.hyperparameters.Float(name, low, high))
