@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from gakeras.evolution.budget import Budget
-from gakeras.evolution.individual import Fitness, Individual
+from gakeras.evolution.individual import Fitness, Individual, inhabitants
 from gakeras.evolution.ladder import Step, Stretch
 from gakeras.evolution.loops import Workers
 from gakeras.evolution.pieces import fold_losses
@@ -42,10 +43,16 @@ class Finals:
     max_cpu_seconds: float | None = None
 
     def chosen(self, state: SearchState) -> tuple[Individual, ...]:
-        """Return the finalists: the first of the population, wherever copies of them live."""
-        unique = {individual.id: individual for individual in reversed(state.population)}
-        first = [individual for individual in state.population if unique[individual.id] is individual]
-        return tuple(first[: self.num_finalists])
+        """Return the finalists, from the islands in turn: the best of each, then the second of each.
+
+        Families that have grown apart are what one fold after few epochs tells apart worst. Whoever has
+        copies elsewhere is a finalist once.
+        """
+        islands = sorted({individual.island for individual in state.population})
+        places = zip_longest(*(inhabitants(state.population, island) for island in islands))
+        in_turn = [each for place in places for each in _best_first(filter(None, place))]
+        unique = {individual.id: individual for individual in reversed(in_turn)}
+        return tuple([each for each in in_turn if unique[each.id] is each][: self.num_finalists])
 
     def final_folds(self, state: SearchState) -> int:
         """Return on how many folds the finalists are trained at the final length."""
@@ -138,6 +145,10 @@ def rank_finalists(individuals: Sequence[Individual], finals: FinalResults) -> l
         return (statistics.fmean(losses) if losses else 0.0, finalist.loss)
 
     return sorted(ranked, key=key)
+
+
+def _best_first(individuals: Iterable[Individual]) -> list[Individual]:
+    return sorted(individuals, key=lambda individual: individual.fitness, reverse=True)
 
 
 def epoch_seconds(individual: Individual) -> float:

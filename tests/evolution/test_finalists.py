@@ -95,6 +95,14 @@ def test_without_the_final_length_the_mean_over_all_folds_decides() -> None:
     assert [finalist.id for finalist in rank_finalists(state.population, state.finals)][0] == 1
 
 
+def test_finalists_are_taken_from_the_islands_in_turn_and_whoever_migrated_is_one_once() -> None:
+    homes = {0: 0, 1: 0, 2: 1, 3: 0, 4: 1}  # the best two live on the first island
+    people = [replace(each, island=homes[each.id]) for each in searched().population]
+    state = SearchState(population=(people[0], replace(people[0], island=1), *people[1:]))
+    assert [each.id for each in FINALS.chosen(SearchState(population=tuple(people)))] == [0, 2, 1]
+    assert [each.id for each in FINALS.chosen(state)] == [0, 1, 2]
+
+
 def test_who_lacks_a_fold_is_no_finalist_and_who_fails_at_length_is_last() -> None:
     state = searched()
     finish(FINALS, state, FoldWorkers(failing=("1/folds/2", "2/final/0")))
