@@ -38,6 +38,8 @@ def test_what_had_ended_by_then_is_all_that_a_smaller_budget_gives() -> None:
     assert (part.loss, part.trials, part.cpu_seconds) == (0.5, 3, 30.0)
     assert part.genome == whole.curve[1].genome and whole.genome == whole.curve[-1].genome
     assert whole.at(9.0).genome is None and whole.at(9.0).reason
+    recommended = replace(whole, own={"training": {}})
+    assert (recommended.at(30.0).own, recommended.at(9.0).own) == ({"training": {}}, None)
     assert type(whole).from_json(whole.to_json()) == whole
 
 
@@ -103,7 +105,7 @@ def test_answers_are_about_one_thing_have_no_paths_and_survive_a_torn_line(bench
     bench.answers.add({"seed": 1}, {"loss": 3.0})  # another process was quicker
     losses = [found and found["loss"] for found in map(bench.answers.find, ({"seed": 0}, {"seed": 1}, {}))]
     assert losses == [1.0, 2.0, None]
-    replace(bench, config=bench.config, out="elsewhere", answers_file=str(bench.answers.path)).begin()
+    replace(bench, out="elsewhere", answers_file=str(bench.answers.path)).begin()
     assert str(Path(CONFIG).parent) not in bench.answers.path.read_text()
     with pytest.raises(SystemExit, match="is about"):
         replace(bench, threads=2).begin()

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import count
 
 from gakeras.evolution.budget import Budget
-from gakeras.evolution.individual import Fitness, Individual, inhabitants
+from gakeras.evolution.individual import Fitness, Individual
 from gakeras.evolution.ladder import Step, Stretch
 from gakeras.evolution.loops import Workers
 from gakeras.evolution.pieces import fold_losses
@@ -48,9 +49,8 @@ class Finals:
         Families that have grown apart are what one fold after few epochs tells apart worst. Whoever has
         copies elsewhere is a finalist once.
         """
-        islands = sorted({individual.island for individual in state.population})
-        places = zip_longest(*(inhabitants(state.population, island) for island in islands))
-        in_turn = [each for place in places for each in _best_first(filter(None, place))]
+        turns: dict[int, Iterator[int]] = defaultdict(count)
+        in_turn = sorted(state.population, key=lambda each: next(turns[each.island]))  # the best come first
         unique = {individual.id: individual for individual in reversed(in_turn)}
         return tuple([each for each in in_turn if unique[each.id] is each][: self.num_finalists])
 
@@ -145,10 +145,6 @@ def rank_finalists(individuals: Sequence[Individual], finals: FinalResults) -> l
         return (statistics.fmean(losses) if losses else 0.0, finalist.loss)
 
     return sorted(ranked, key=key)
-
-
-def _best_first(individuals: Iterable[Individual]) -> list[Individual]:
-    return sorted(individuals, key=lambda individual: individual.fitness, reverse=True)
 
 
 def epoch_seconds(individual: Individual) -> float:

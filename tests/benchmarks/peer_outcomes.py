@@ -66,16 +66,12 @@ class Outcome:
         """
         done = tuple(point for point in self.curve if point.cpu_seconds <= budget)
         points = tuple(point for point in self.points if point[0] <= budget)
+        part = replace(self, cpu_seconds=budget, curve=done, points=points, census=None)
         if not done:
-            return replace(
-                self, genome=None, loss=None, cpu_seconds=budget, curve=(), points=points,
-                own=None, census=None, trials=len(points), reason="nothing had ended by then",
-            )  # fmt: skip
-        last = done[-1]
-        return replace(
-            self, genome=last.genome, loss=last.loss, cpu_seconds=budget, curve=done, points=points,
-            own=None, census=None, trials=len(points) or last.trials,
-        )  # fmt: skip
+            reason = "nothing had ended by then"
+            return replace(part, genome=None, loss=None, own=None, trials=len(points), reason=reason)
+        trials = len(points) or done[-1].trials
+        return replace(part, genome=done[-1].genome, loss=done[-1].loss, trials=trials)
 
     def to_json(self) -> Json:
         """Return plain JSON values."""
