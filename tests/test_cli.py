@@ -16,7 +16,7 @@ import pytest
 from stub_runs import TABLE, finished, records, run_stub, stub_settings
 from typer.testing import CliRunner
 
-from gakeras import cli
+from gakeras import __version__, cli
 from gakeras.beginning import create_run
 from gakeras.cli import INTERRUPTED, app
 from gakeras.config import shipped_configs
@@ -109,6 +109,11 @@ def test_the_help_of_a_command_has_an_example_that_it_takes(command: str) -> Non
 def test_without_a_command_there_is_help() -> None:
     shown = CliRunner().invoke(app, [])
     assert all(command in shown.output for command in COMMANDS)
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"gakeras {__version__}\n")
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 
+from gakeras import __version__
+
 if TYPE_CHECKING:
     from gakeras.api import Growth, Lineage
     from gakeras.config import DataSettings
@@ -39,6 +41,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 console = Console(soft_wrap=True)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        console.print(f"gakeras {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end."),
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
 
 ConfigArgument = Annotated[
     str,
