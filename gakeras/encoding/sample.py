@@ -86,19 +86,20 @@ def random_stages(space: SearchSpace, rng: random.Random) -> tuple[Conv | Incept
 def random_genome(space: SearchSpace, input_shape: Shape, rng: random.Random) -> Genome:
     """Draw a genome: evenly how many blocks each part has, 1 to its cap, then each of them, then repair.
 
-    Of images `staged_share` are drawn in stages.
+    Of images `staged_share` are drawn in stages, with no more than two dense blocks behind them.
     """
-    parts = {"conv": space.max_conv_layers if len(input_shape) > 1 else 0, "dense": space.max_dense_layers}
-    blocks: dict[str, tuple[Block, ...]] = {}
-    for part, cap in parts.items():
-        if part == "conv" and cap and _happens(space.staged_share, rng):
-            blocks[part] = random_stages(space, rng)
-        else:
-            number = rng.randint(1, cap) if cap else 0
-            blocks[part] = tuple(random_block(part, space, rng) for _ in range(number))
+    cap = space.max_conv_layers if len(input_shape) > 1 else 0
+    is_staged = cap > 0 and _happens(space.staged_share, rng)
+    conv = random_stages(space, rng) if is_staged else _random_part("conv", cap, space, rng)
+    most_dense = min(2, space.max_dense_layers) if is_staged else space.max_dense_layers
+    dense = _random_part("dense", most_dense, space, rng)
     head = (GlobalPool(),) if _happens(space.global_pool, rng) else ()
     learning = space.learning.sample(rng, images=len(input_shape) > 1)
-    return repair(Genome(**blocks, head=head, learning=(learning,)), space, input_shape)  # type: ignore[arg-type]
+    return repair(Genome(conv, dense, head=head, learning=(learning,)), space, input_shape)  # type: ignore[arg-type]
+
+
+def _random_part(part: str, cap: int, space: SearchSpace, rng: random.Random) -> tuple[Block, ...]:
+    return tuple(random_block(part, space, rng) for _ in range(rng.randint(1, cap) if cap else 0))
 
 
 def _random_rate(bounds: RateRange, rng: random.Random, share: float = 1.0) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,6 +65,14 @@ def test_the_share_of_genomes_in_stages_is_kept() -> None:
         assert abs(staged - share) < 0.06
 
 
+@pytest.mark.parametrize(("share", "numbers"), [(1.0, {1, 2}), (0.0, {1, 2, 3})])
+def test_no_more_than_two_dense_layers_follow_stages(share: float, numbers: set[int]) -> None:
+    space, rng = SearchSpace.wide(staged_share=share), random.Random(5)
+    assert {len(random_genome(space, (28, 28), rng).dense) for _ in range(100)} == numbers
+
+
 def test_a_table_has_no_stages() -> None:
-    genome = random_genome(SearchSpace.wide(staged_share=1), (30,), random.Random(0))
-    assert not genome.conv and genome.dense
+    space, rng = SearchSpace.wide(staged_share=1), random.Random(0)
+    drawn = [random_genome(space, (30,), rng) for _ in range(100)]
+    assert not any(genome.conv for genome in drawn)
+    assert {len(genome.dense) for genome in drawn} == {1, 2, 3}
