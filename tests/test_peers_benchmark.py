@@ -163,6 +163,16 @@ def test_peers_write_down_all_that_the_shared_space_has() -> None:
         assert len(genome.dense) == space.max_dense_layers
 
 
+def test_an_answer_from_another_space_is_none(bench: Any) -> None:
+    from peer_tasks import search_task
+
+    bench.answers.add(search_task("gakeras wide", 30.0, 0), outcome_of((10.0, 0.5)).to_json())
+    bench.answers.add(search_task("gakeras", 30.0, 0), outcome_of((10.0, 0.5)).to_json())
+    showing = replace(bench, only_show=True)
+    assert showing.search("gakeras wide", 30.0, 0, is_anytime=False) is None
+    assert showing.search("gakeras", 30.0, 0, is_anytime=False) is not None
+
+
 def test_a_recipe_changes_the_final_training_and_nothing_else(bench: Any) -> None:
     from peer_systems import recipes
 

@@ -49,9 +49,9 @@ class SearchSpace:
 
     A share is the probability with which a random genome has something; where it is 0 no
     genome has it, where it is 1 every one. `staged_share` of the random genomes have their
-    convolutions in stages (see `random_stages`). Of the blocks of the convolutional part `pool_share` are
-    pools and `inception_share` Inception modules; the rest are convolutions. The activations and
-    the dropout of Inception modules are those of convolutions.
+    convolutions in stages (see `random_stages`), and at most two dense blocks. Of the blocks of the
+    convolutional part `pool_share` are pools and `inception_share` Inception modules; the rest are
+    convolutions. The activations and the dropout of Inception modules are those of convolutions.
 
     >>> SearchSpace.wide(inception_share=0.5).conv_activations
     ('relu', 'leaky_relu', 'elu')

@@ -84,7 +84,7 @@ class Bench:
         """Return what a system finds with a budget; an anytime one runs once, with the largest of all."""
         longest = max(self.budgets)
         if not is_anytime or budget >= longest:
-            answer = self.answer(search_task(system, budget, seed))
+            answer = self.answer(search_task(system, budget, seed) | self._own_space(system, budget, seed))
             return None if answer is None else Outcome.from_json(answer)
         whole = self.search(system, longest, seed, is_anytime=True)
         if whole is None or not whole.curve:
@@ -103,6 +103,15 @@ class Bench:
         merge(changes, {"final": final or {}})
         config = Path(self.config)
         return settings_of(systems_of(config)[system], config, seed, budget, self.threads, changes)
+
+    def _own_space(self, system: str, budget: float, seed: int) -> Json:
+        """Return the digest of a space that is not the config's: another version may have another one."""
+        from gakeras.config import load_config
+
+        space = self.settings(system, seed, budget).space
+        if space == load_config(Path(self.config)).space:
+            return {}
+        return {"space_digest": _digest(asdict(space))}
 
     def run_folder(self, system: str, budget: float, seed: int, *, is_anytime: bool) -> Path:
         """Return the run directory of a search of gakeras; one that is anytime goes on with any budget."""
