@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -18,9 +17,10 @@ from gakeras.evolution import Individual, pareto_front
 from gakeras.executors import ExecutorChoice
 from gakeras.exports import check_export_path, check_keras_path, export_from_run
 from gakeras.finals import TrainingSummary
-from gakeras.fitness.objectives import Objective, fold_losses, fold_metrics, spread
+from gakeras.fitness.objectives import Objective
 from gakeras.fitness.options import check_varied
 from gakeras.journal import read_journal
+from gakeras.leaderboard import COLUMNS, described, row
 from gakeras.replay import Replay, leaders, replay
 from gakeras.run import RunDirectory
 from gakeras.scores import mean_best_epoch
@@ -44,7 +44,7 @@ class SearchResult:
     worker, never in the caller's process.
     """
 
-    COLUMNS = ("id", "loss", "metric", "parameters", "MFLOPs", "genome")
+    COLUMNS = COLUMNS
 
     def __init__(
         self,
@@ -308,11 +308,8 @@ class SearchResult:
     def __repr__(self) -> str:
         lines = [f"SearchResult in {self.run.root}", f"  {self._headline()}"]
         if self._past.evaluated:
-            best = self.best
-            lines.append(
-                f"  best: individual {best.id}, {_scores(best, self.settings.metric)}, {_size(best)}"
-            )
-            lines += [f"    {block}" for block in best.genome.blocks]
+            best, *blocks = described(self.best, self.settings.metric)
+            lines += [f"  best: {best}", *(f"  {block}" for block in blocks)]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -325,27 +322,4 @@ class SearchResult:
 
     def rows(self, n: int) -> list[tuple[Any, ...]]:
         """Return the leaderboard as rows of the `COLUMNS`, formatted."""
-        return [
-            (
-                individual.id,
-                f"{individual.loss:.4f}",
-                f"{statistics.fmean(fold_metrics(individual.measures)):.4f}",
-                f"{individual.parameters:,}",
-                f"{individual.flops / 1e6:.2f}",
-                "; ".join(map(str, individual.genome.blocks)),
-            )
-            for individual in (self.leaderboard(n) if self._past.evaluated else [])
-        ]
-
-
-def _size(individual: Individual) -> str:
-    age = "" if individual.age is None else f", trained for {individual.age} epochs with its ancestors"
-    return f"{individual.parameters:,} parameters, {individual.flops / 1e6:.2f} MFLOPs{age}"
-
-
-def _scores(individual: Individual, metric: str | None) -> str:
-    losses, metrics = fold_losses(individual.measures), fold_metrics(individual.measures)
-    return (
-        f"validation loss {individual.loss:.4f} +- {spread(losses):.4f}, {metric or 'metric'} "
-        f"{statistics.fmean(metrics):.4f} +- {spread(metrics):.4f} over {len(losses)} folds"
-    )
+        return [row(individual) for individual in (self.leaderboard(n) if self._past.evaluated else [])]
