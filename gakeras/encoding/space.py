@@ -94,22 +94,23 @@ class SearchSpace:
         """Return the space of a search by default.
 
         To the plain space it adds batch normalisation, separable convolutions, skips, Inception
-        modules and, rarely, global pooling, which needs long training. Nearly all convolutions are
-        normalised, few have dropout, and all keep the size of the image. No activation saturates on
-        both sides but tanh in dense layers. Four of five random networks are drawn in stages.
+        modules and, rarely, global pooling, which needs long training. Half of the convolutions and
+        nearly all dense layers are normalised, few convolutions have dropout, and all keep the size of
+        the image. No activation saturates on both sides but tanh in dense layers. Four of five random
+        networks are drawn in stages.
         """
         fixed: dict[str, Any] = {
             "conv_filters": (8, 64),
             "conv_activations": ("relu", "leaky_relu", "elu"),
             "conv_paddings": ("same",),
             "conv_dropout_share": 0.1,
-            "conv_normalise": 0.9,
+            "conv_normalise": 0.5,
             "dense_activations": ("relu", "leaky_relu", "elu", "tanh"),
             "conv_separable": 0.1,
             "conv_residual": 0.2,
-            "dense_normalise": 0.5,
+            "dense_normalise": 0.9,
             "inception_share": 0.1,
-            "inception_normalise": 0.9,
+            "inception_normalise": 0.5,
             "inception_projected": 0.5,
             "inception_residual": 0.3,
             "global_pool": 0.05,
