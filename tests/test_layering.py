@@ -61,6 +61,7 @@ MAY_IMPORT = {
     "journal": {"errors"},
     "kinds": {"fitness"},
     "launcher": set(),
+    "leaderboard": {"evolution", "fitness"},
     "lineage": {
         "beginning", "config", "continuing", "data", "dispatch", "encoding", "errands", "errors", "executors",
         "exporting", "exports", "fitness", "jobs", "journal", "models", "records", "results", "run",
@@ -81,7 +82,8 @@ MAY_IMPORT = {
     "report": {"config", "encoding", "errors", "fitness", "growth", "history", "journal", "lineage", "plots"},
     "results": {
         "cards", "config", "data", "encoding", "errors", "evolution", "executors", "exports", "finals",
-        "fitness", "journal", "replay", "run", "scores", "session", "tables", "tradeoffs", "winners",
+        "fitness", "journal", "leaderboard", "replay", "run", "scores", "session", "tables", "tradeoffs",
+        "winners",
     },
     "resuming": {
         "config", "continuing", "errors", "executors", "growth", "lineage", "results", "run", "searching",
