@@ -21,8 +21,7 @@ def search_sections(run: RunDirectory, best: Individual, training: Record) -> di
         best: The individual that was trained.
         training: The journal's record of the training that gave the model.
     """
-    metric = "accuracy" if run.info.task.is_classification else "mean absolute error"
-    metric = run.settings.metric or metric
+    metric = run.metric
     losses, metrics = fold_losses(best.measures), fold_metrics(best.measures)
     scores = [
         (f"fold {n}", f"{loss:.4f}", f"{value:.4f}")

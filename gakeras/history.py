@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from gakeras.config import Settings, settings_from
+from gakeras.data.tasks import Task
 from gakeras.encoding.blocks import Shape
 from gakeras.errors import JournalError
 from gakeras.evolution import Finished, Individual, Measured, Proposal
@@ -129,14 +130,14 @@ class History:
         return tuple(self.header["data"]["input_shape"])
 
     @property
-    def num_outputs(self) -> int:
-        """The width of the output layer."""
-        return int(self.header["data"]["task"]["outputs"])
+    def task(self) -> Task:
+        """What is learnt; `outputs` is the width of the output layer."""
+        return Task(**self.header["data"]["task"])
 
     @property
-    def is_classification(self) -> bool:
-        """Whether the metric is accuracy; otherwise it is the mean absolute error."""
-        return bool(self.header["data"]["task"]["kind"] != "regression")
+    def metric(self) -> str:
+        """The metric beside the loss."""
+        return self.settings.metric or self.task.metric
 
     def leaders(self, n: int) -> list[Individual]:
         """Return the best `n` individuals, best first, no two with equal genomes."""

@@ -22,13 +22,13 @@ def row(individual: Individual) -> tuple[object, ...]:
     )
 
 
-def described(individual: Individual, metric: str | None) -> list[str]:
+def described(individual: Individual, metric: str) -> list[str]:
     """Return lines of what an individual is: its scores and size, and its blocks below."""
     age = "" if individual.age is None else f", trained for {individual.age} epochs with its ancestors"
     size = f"{individual.parameters:,} parameters, {individual.flops / 1e6:.2f} MFLOPs{age}"
     losses, metrics = fold_losses(individual.measures), fold_metrics(individual.measures)
     scores = (
-        f"validation loss {individual.loss:.4f} +- {spread(losses):.4f}, {metric or 'metric'} "
+        f"validation loss {individual.loss:.4f} +- {spread(losses):.4f}, {metric} "
         f"{statistics.fmean(metrics):.4f} +- {spread(metrics):.4f} over {len(losses)} folds"
     )
     blocks = [f"  {block}" for block in individual.genome.blocks]

@@ -308,7 +308,7 @@ class SearchResult:
     def __repr__(self) -> str:
         lines = [f"SearchResult in {self.run.root}", f"  {self._headline()}"]
         if self._past.evaluated:
-            best, *blocks = described(self.best, self.settings.metric)
+            best, *blocks = described(self.best, self.run.metric)
             lines += [f"  best: {best}", *(f"  {block}" for block in blocks)]
         return "\n".join(lines)
 

@@ -90,6 +90,11 @@ class RunDirectory:
         """What the run's data are."""
         return open_data(self.data).info
 
+    @property
+    def metric(self) -> str:
+        """The metric beside the loss of a search."""
+        return self.settings.metric or self.info.task.metric
+
 
 def open_run(root: Path, kind: str | None = None) -> RunDirectory:
     """Return the run in a directory. Raises `InputError` where there is none, or none of that kind."""

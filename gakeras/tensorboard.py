@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from gakeras.data.tasks import Task
 from gakeras.errors import InputError
 from gakeras.fitness.objectives import fold_losses, fold_metrics
 from gakeras.jobs import JobResult
@@ -123,8 +124,7 @@ def finished_results(journal: Journal) -> list[JobResult]:
 
 def metric_tag(header: Mapping[str, Any]) -> str:
     """Return what the metric of a search is called."""
-    usual = "mean_absolute_error" if header["data"]["task"]["kind"] == "regression" else "accuracy"
-    return str(header["settings"].get("metric") or usual)
+    return str(header["settings"].get("metric") or Task(**header["data"]["task"]).metric)
 
 
 def write_events(run_dir: str | Path) -> Path:

@@ -259,7 +259,7 @@ def test_options_go_before_the_config(folder: Path, config: Path, gakeras: Gaker
 
 def test_without_classes_the_table_is_of_errors(folder: Path, config: Path, gakeras: Gakeras) -> None:
     _, out, _ = gakeras("search", config, "--set", "data.source=diabetes", "--no-progress")
-    assert "mean absolute error" in out and "accuracy" not in out
+    assert "mean_absolute_error" in out and "accuracy" not in out
 
 
 def test_a_published_table_is_printed_beside_ours(folder: Path, gakeras: Gakeras) -> None:

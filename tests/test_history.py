@@ -94,7 +94,7 @@ def test_a_result_of_nobody_is_an_error_with_its_line(tmp_path):
 def test_layers_cost_together_what_the_network_costs(tmp_path):
     history = read_history(make_journal(tmp_path / "run", 20, failed_share=0))
     for individual in history.individuals.values():
-        layers = list(trace_costs(individual.genome, history.input_shape, history.num_outputs))
+        layers = list(trace_costs(individual.genome, history.input_shape, history.task.outputs))
         assert sum(layer.cost.parameters for layer in layers) == individual.parameters
         assert sum(layer.cost.flops for layer in layers) == individual.flops
         assert len(layers) == len(individual.genome.blocks) + 1

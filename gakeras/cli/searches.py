@@ -110,11 +110,10 @@ def finish_search(result: SearchResult, session: Session) -> None:
 
 def _comparison(summaries: list[TrainingSummary], result: SearchResult) -> Table:
     where = "test" if summaries[0].on_test else "training"
-    named = result.settings.metric
-    is_accuracy = named in (None, "accuracy") and result.run.info.task.is_classification
+    is_accuracy = result.run.metric == "accuracy"
     repeats = len(summaries[0].metrics)
     table = Table(
-        title=f"{where} {'accuracy, %' if is_accuracy else named or 'mean absolute error'}; "
+        title=f"{where} {'accuracy, %' if is_accuracy else result.run.metric}; "
         f"{repeats} training{'s' if repeats > 1 else ''} each",
         box=SIMPLE_HEAD,  # narrow: names that differ only in their ends fit in 80 columns
         collapse_padding=True,

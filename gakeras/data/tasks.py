@@ -29,6 +29,11 @@ class Task:
     def is_classification(self) -> bool:
         return self.kind != "regression"
 
+    @property
+    def metric(self) -> str:
+        """What is reported beside the loss, unless a metric is asked for by its name."""
+        return "accuracy" if self.is_classification else "mean_absolute_error"
+
 
 def infer_task(y: np.ndarray, wish: str = "auto") -> Task:
     """Return the task that the training targets state, or refuse targets that state none.

@@ -16,7 +16,7 @@ from gakeras.encoding import Genome, genome_cost
 from gakeras.fitness.criteria import Criteria, criteria_of
 from gakeras.fitness.evaluation import finite, forget_models
 from gakeras.fitness.keras_objects import KerasObject
-from gakeras.fitness.network import compile_model, compiled_model, metric_name, score, set_statistics
+from gakeras.fitness.network import compile_model, compiled_model, score, set_statistics
 from gakeras.fitness.options import TrainingOptions, training_of
 from gakeras.fitness.precision import with_chosen_policy
 from gakeras.fitness.trainer import Trainer
@@ -133,7 +133,7 @@ def _save(
     model.set_weights(trained.get_weights())
     is_foreign = isinstance(criteria.loss, KerasObject) or getattr(options.optimizer, "module", None)
     if not is_foreign:
-        compile_model(model, data.info.task, options, criteria, metrics=(metric_name(data.info.task),))
+        compile_model(model, data.info.task, options, criteria, metrics=(data.info.task.metric,))
         model.optimizer.build(model.trainable_variables)  # or loading it warns that its state is missing
     else:
         model = keras.Model(model.inputs, model.outputs, name=model.name)

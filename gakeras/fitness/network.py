@@ -45,11 +45,6 @@ OUTPUT_ACTIVATIONS = {
 USUAL = Criteria()
 
 
-def metric_name(task: Task) -> str:
-    """Return the metric that is reported beside the loss: accuracy, or the mean absolute error."""
-    return "accuracy" if task.is_classification else "mean_absolute_error"
-
-
 def score(
     task: Task,
     y: np.ndarray,

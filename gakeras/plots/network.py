@@ -47,7 +47,7 @@ def network(history: History, genome: Genome | None = None) -> go.Figure:
         if history.best is None:
             raise RunError("There is no winner: no evaluation has succeeded.")
         genome = history.best.genome
-    shape, outputs = history.input_shape, history.num_outputs
+    shape, outputs = history.input_shape, history.task.outputs
     layers = list(trace_costs(genome, shape, outputs))
     total = genome_cost(genome, shape, outputs)
     shapes: list[dict[str, Any]] = []

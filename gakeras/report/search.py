@@ -55,7 +55,7 @@ def _networks(history: History) -> Iterable[tuple[str, Genome]]:
     for name in history.settings.final.baselines:
         genome = history.settings.network(name)
         try:
-            genome_cost(genome, history.input_shape, history.num_outputs)
+            genome_cost(genome, history.input_shape, history.task.outputs)
         except InputError:
             continue
         yield name, genome

@@ -9,7 +9,7 @@ from gakeras.fitness.objectives import fold_losses, fold_metrics, spread
 from gakeras.history import History
 from gakeras.plots.text import count_text
 from gakeras.report.content import duration, waiting_text
-from gakeras.report.tables import metric_name, score
+from gakeras.report.tables import score
 
 
 def facts(history: History) -> list[tuple[str, str]]:
@@ -22,7 +22,7 @@ def facts(history: History) -> list[tuple[str, str]]:
     mean, deviation = score(statistics.fmean(metrics), history), score(spread(metrics), history)
     return [
         ("best loss", f"{best.loss:.4f} ± {spread(losses):.4f}"),
-        (metric_name(history), f"{mean} ± {deviation}"),
+        (history.metric, f"{mean} ± {deviation}"),
         ("parameters", f"{best.parameters:,}"),
         ("FLOPs", count_text(best.flops)),
         *([] if best.age is None else [("age", f"{best.age:,} epochs")]),

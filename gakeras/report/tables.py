@@ -28,7 +28,7 @@ def leaders(history: History) -> Table:
                 "; ".join(map(str, leader.genome.blocks)),
             )
         )
-    return Table(("", "loss", metric_name(history), "parameters", "FLOPs", "network"), rows)
+    return Table(("", "loss", history.metric, "parameters", "FLOPs", "network"), rows)
 
 
 def trainings(history: History) -> Table:
@@ -64,7 +64,7 @@ def trainings(history: History) -> Table:
             )
         )
     rows.sort(key=lambda row: not row[0].startswith(WINNER))
-    return Table(("network", metric_name(history), "loss", "trainings", "parameters", "FLOPs", "how"), rows)
+    return Table(("network", history.metric, "loss", "trainings", "parameters", "FLOPs", "how"), rows)
 
 
 def failures(history: History) -> Table:
@@ -90,13 +90,6 @@ def stopped(history: History) -> Table:
     return Table(("", "reason", "network"), rows)
 
 
-def metric_name(history: History) -> str:
-    """Return what the metric of a run is."""
-    named = history.settings.metric
-    return named or ("accuracy" if history.is_classification else "mean absolute error")
-
-
 def score(metric: float, history: History) -> str:
     """Return a metric as it is read: accuracy in per cent, any other as it is."""
-    is_share = metric_name(history) == "accuracy"
-    return f"{metric:.2%}" if is_share else f"{metric:.4g}"
+    return f"{metric:.2%}" if history.metric == "accuracy" else f"{metric:.4g}"

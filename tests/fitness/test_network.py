@@ -18,7 +18,6 @@ from gakeras.fitness.network import (
     TARGET_STATISTICS,
     compile_model,
     compiled_model,
-    metric_name,
     score,
     set_statistics,
 )
@@ -173,11 +172,11 @@ def test_scores_are_those_of_a_plain_keras_evaluation(
 def test_a_compiled_model_reports_the_same_scores_by_itself(task: Task) -> None:
     model, y = table_model(task), targets_of(task, 40)
     set_statistics(model, X, y)
-    compile_model(model, task, OPTIONS, metrics=(metric_name(task),))
+    compile_model(model, task, OPTIONS, metrics=(task.metric,))
     logs = model.evaluate(X, y, verbose=0, return_dict=True)
-    assert set(logs) == {"loss", metric_name(task)}
+    assert set(logs) == {"loss", task.metric}
     loss, metric = score(task, y, predict(model, X))
-    assert logs == pytest.approx({"loss": loss, metric_name(task): metric}, rel=1e-5)
+    assert logs == pytest.approx({"loss": loss, task.metric: metric}, rel=1e-5)
 
 
 @pytest.mark.parametrize(
