@@ -118,7 +118,8 @@ def _event_file(run: RunDirectory, settings: Settings) -> Iterator[EventFile | N
 
 def _finals(settings: Settings, slots: int) -> Finals | None:
     """Return how finalists are compared, where candidates do not get all folds."""
-    fidelity, budget = settings.fidelity, settings.budget_cpu_seconds(slots)
+    fidelity, share = settings.fidelity, settings.fidelity.finals_share
+    budget, max_seconds = settings.budget_cpu_seconds(slots), settings.max_seconds
     if fidelity.kind == "full":
         return None
     return Finals(
@@ -127,13 +128,15 @@ def _finals(settings: Settings, slots: int) -> Finals | None:
         settings.training.epochs,
         settings.final.epochs,
         fidelity.num_final_folds,
-        max_cpu_seconds=None if budget is None else fidelity.finals_share * budget,
+        max_cpu_seconds=None if budget is None else share * budget,
+        max_seconds=None if max_seconds is None else share * max_seconds,
+        slots=slots,
     )
 
 
 def _budget(settings: Settings, start: float, session: Session, finals: Finals | None, slots: int) -> Budget:
     def reserve(state: SearchState) -> tuple[float, float]:
-        return (0.0, 0.0) if finals is None else finals.reserve(state, slots)
+        return (0.0, 0.0) if finals is None else finals.reserve(state)
 
     return Budget(
         settings.max_evaluations,

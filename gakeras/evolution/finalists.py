@@ -6,10 +6,11 @@ winner is decided among a few finalists by means over the same folds.
 
 from __future__ import annotations
 
+import heapq
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -32,8 +33,9 @@ FinalResults = Mapping[tuple[int, Stage, int], JobResult]
 class Finals:
     """How finalists are compared: how many, on how many folds, and over how many epochs.
 
-    `final_epochs` is the length of the final training. Where `max_cpu_seconds` is given, no
-    more folds of that length are done than keep the finals within it, the same for all.
+    `final_epochs` is the length of the final training. No more folds of that length are done, the
+    same for all, than keep the finals within `max_cpu_seconds` and, on `slots` workers, within
+    `max_seconds`, where these are given.
     """
 
     num_finalists: int
@@ -42,6 +44,8 @@ class Finals:
     final_epochs: int
     num_final_folds: int | None = None
     max_cpu_seconds: float | None = None
+    max_seconds: float | None = None
+    slots: int = 1
 
     def chosen(self, state: SearchState) -> tuple[Individual, ...]:
         """Return the finalists, from the islands in turn: the best of each, then the second of each.
@@ -57,42 +61,42 @@ class Finals:
     def final_folds(self, state: SearchState) -> int:
         """Return on how many folds the finalists are trained at the final length."""
         wanted = self.num_folds if self.num_final_folds is None else self.num_final_folds
-        if self.max_cpu_seconds is None:
-            return wanted
-        left = self.max_cpu_seconds - sum(map(self._cost_of_other_folds, self.chosen(state)))
-        a_fold = sum(self.final_epochs * epoch_seconds(finalist) for finalist in self.chosen(state))
-        return max(0, min(wanted, int(left / a_fold))) if a_fold > 0 else wanted
+        return next((number for number in range(wanted, 0, -1) if self._fits(number, state)), 0)
 
-    def predicted_cpu_seconds(self, state: SearchState) -> float:
-        """Return what the finals will take, were the search to end now; from the finalists' own epochs."""
-        finalists, final_folds = self.chosen(state), self.final_folds(state)
-        a_final = sum(self.final_epochs * epoch_seconds(finalist) for finalist in finalists)
-        return MARGIN * (sum(map(self._cost_of_other_folds, finalists)) + final_folds * a_final)
-
-    def reserve(self, state: SearchState, slots: int) -> tuple[float, float]:
-        """Return the (CPU-seconds, seconds) to keep back for them, on so many workers."""
-        cpu_seconds = self.predicted_cpu_seconds(state)
-        if not cpu_seconds:
-            return 0.0, 0.0
-        longest = max(self.final_epochs * epoch_seconds(finalist) for finalist in self.chosen(state))
-        pace = state.busy_seconds / state.cpu_seconds if state.cpu_seconds else 1.0
-        return cpu_seconds, pace * max(cpu_seconds / slots, longest)
+    def reserve(self, state: SearchState) -> tuple[float, float]:
+        """Return the (CPU-seconds, seconds) to keep back, were the search to end now."""
+        cpu_seconds, seconds = self._cost(self.final_folds(state), state)
+        return MARGIN * cpu_seconds, MARGIN * seconds
 
     def steps(self, state: SearchState) -> list[Step]:
         """Return what is to be done for the finalists, the other folds first, and not done yet."""
         steps: list[Step] = []
-        others = range(1, self.num_folds)
-        plan: list[tuple[Stage, int, int]] = [("folds", fold, self.epochs) for fold in others]
-        plan += [("final", fold, self.final_epochs) for fold in range(self.final_folds(state))]
-        for stage, fold, to_epoch in plan:
-            for finalist in self.chosen(state):
-                if (finalist.id, stage, fold) not in state.finals:
-                    proposal = Proposal(finalist.id, finalist.genome, finalist.parents)
-                    steps.append(Step(proposal, Stretch((fold,), 0, to_epoch), stage))
+        for stage, fold, finalist, to_epoch in self._plan(self.final_folds(state), state):
+            if (finalist.id, stage, fold) not in state.finals:
+                proposal = Proposal(finalist.id, finalist.genome, finalist.parents)
+                steps.append(Step(proposal, Stretch((fold,), 0, to_epoch), stage))
         return steps
 
-    def _cost_of_other_folds(self, finalist: Individual) -> float:
-        return (self.num_folds - 1) * self.epochs * epoch_seconds(finalist)
+    def _plan(self, final_folds: int, state: SearchState) -> list[tuple[Stage, int, Individual, int]]:
+        """Return every fold of the finals as (stage, fold, finalist, epochs), in their order."""
+        stages: list[tuple[Stage, int, int]] = [
+            ("folds", fold, self.epochs) for fold in range(1, self.num_folds)
+        ]
+        stages += [("final", fold, self.final_epochs) for fold in range(final_folds)]
+        return [(stage, fold, each, epochs) for stage, fold, epochs in stages for each in self.chosen(state)]
+
+    def _cost(self, final_folds: int, state: SearchState) -> tuple[float, float]:
+        """Return the CPU-seconds of all folds, and the seconds until the last one ends.
+
+        Predicted from the finalists' own epochs; every worker that is free takes the next fold.
+        """
+        folds = [epochs * epoch_seconds(each) for _, _, each, epochs in self._plan(final_folds, state)]
+        pace = state.busy_seconds / state.cpu_seconds if state.cpu_seconds else 1.0
+        return sum(folds), pace * makespan(folds, self.slots)
+
+    def _fits(self, final_folds: int, state: SearchState) -> bool:
+        limits = [math.inf if each is None else each for each in (self.max_cpu_seconds, self.max_seconds)]
+        return all(cost <= limit for cost, limit in zip(self._cost(final_folds, state), limits, strict=True))
 
 
 def run_finals(state: SearchState, finals: Finals, workers: Workers, budget: Budget) -> Iterator[list[Event]]:
@@ -145,6 +149,18 @@ def rank_finalists(individuals: Sequence[Individual], finals: FinalResults) -> l
         return (statistics.fmean(losses) if losses else 0.0, finalist.loss)
 
     return sorted(ranked, key=key)
+
+
+def makespan(seconds: Iterable[float], slots: int) -> float:
+    """Return when the last of several jobs ends, where whichever worker is free takes the next one.
+
+    >>> makespan([3.0, 3.0, 3.0], slots=2)
+    6.0
+    """
+    busy_until = [0.0] * slots
+    for each in seconds:
+        heapq.heapreplace(busy_until, busy_until[0] + each)
+    return max(busy_until)
 
 
 def epoch_seconds(individual: Individual) -> float:

@@ -132,21 +132,30 @@ def test_finals_cut_anywhere_go_on_where_they_were(cut: int) -> None:
 def test_what_the_finals_cost_is_kept_back() -> None:
     state = searched()
     needed = 3 * (2 * 8 + 3 * 20) * 1.0
-    reserved, seconds = FINALS.reserve(state, slots=2)
-    assert reserved == pytest.approx(1.2 * needed) and seconds == pytest.approx(reserved / 2)
-    budget = Budget(max_cpu_seconds=100 + reserved + 1, reserve=lambda state: FINALS.reserve(state, 1))
+    reserved, seconds = FINALS.reserve(state)
+    assert (reserved, seconds) == (pytest.approx(1.2 * needed), pytest.approx(1.2 * needed))
+    budget = Budget(max_cpu_seconds=100 + reserved + 1, reserve=FINALS.reserve)
     assert budget.stop_reason(state) is None
     state.cpu_seconds += 2
     assert budget.stop_reason(state) == "the CPU-seconds are used up"
+
+
+def test_the_last_of_an_odd_number_of_folds_has_one_worker_alone() -> None:
+    seconds = 3 * 8 + 5 * 20  # six short folds, then nine long ones
+    assert replace(FINALS, slots=2).reserve(searched())[1] == pytest.approx(1.2 * seconds)
 
 
 def test_finals_that_would_eat_the_budget_have_fewer_folds_at_the_final_length() -> None:
     state = searched()
     assert replace(FINALS, max_cpu_seconds=170.0).final_folds(state) == 2  # 48 for the others, 60 a fold
     assert replace(FINALS, max_cpu_seconds=10.0).final_folds(state) == 0
+    assert replace(FINALS, max_seconds=90.0, slots=3).final_folds(state) == 3  # a finalist a worker
+    assert replace(FINALS, max_seconds=70.0, slots=3).final_folds(state) == 2
+    assert replace(FINALS, max_seconds=70.0, slots=99).final_folds(state) == 3  # all at once
+    assert replace(FINALS, max_seconds=19.0, slots=99).final_folds(state) == 0
     assert FINALS.final_folds(state) == 3
 
 
 def test_without_a_population_there_are_no_finals() -> None:
-    assert not FINALS.steps(SearchState()) and FINALS.reserve(SearchState(), 1) == (0.0, 0.0)
+    assert not FINALS.steps(SearchState()) and FINALS.reserve(SearchState()) == (0.0, 0.0)
     assert rank_finalists([], {}) == []
