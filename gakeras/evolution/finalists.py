@@ -107,10 +107,12 @@ def run_finals(state: SearchState, finals: Finals, workers: Workers, budget: Bud
     for each finalist: train on all folds at the length of the final training
     ```
 
+    A finalist that came last may have made the finals dearer than was kept back for them: no more
+    folds are done at the final length than what is left of the CPU-seconds is enough for.
     What is not done when the time is up is left out, so that finalists are compared on the
     folds they have in common.
     """
-    waiting, running = finals.steps(state), dict[str, Step]()
+    waiting, running = _within(budget, finals, state).steps(state), dict[str, Step]()
     while (waiting or running) and budget.seconds_left() != 0.0:
         may_start = budget.session is None or not budget.session.is_closing(state.durations)
         while may_start and waiting and len(running) < workers.slots:
@@ -167,6 +169,17 @@ def epoch_seconds(individual: Individual) -> float:
     """Return the CPU-seconds an epoch of one fold took, the tracing of the model included."""
     epochs = [epoch for fold in individual.measures.get("folds", ()) for epoch in fold["epochs"]]
     return statistics.fmean(epoch.get("cpu_seconds", 0.0) for epoch in epochs) if epochs else 0.0
+
+
+def _within(budget: Budget, finals: Finals, state: SearchState) -> Finals:
+    """Return finals that take no more than is left of a budget of CPU-seconds, what they took included."""
+    if budget.max_cpu_seconds is None:
+        return finals
+    left = (
+        budget.max_cpu_seconds - state.cpu_seconds + sum(each.cpu_seconds for each in state.finals.values())
+    )
+    limits = [left, finals.max_cpu_seconds]
+    return replace(finals, max_cpu_seconds=min(each for each in limits if each is not None))
 
 
 def _measured(running: dict[str, Step], ended: Finished) -> Measured:

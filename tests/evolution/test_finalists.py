@@ -156,6 +156,20 @@ def test_finals_that_would_eat_the_budget_have_fewer_folds_at_the_final_length()
     assert FINALS.final_folds(state) == 3
 
 
+@pytest.mark.parametrize("cut", [0, 7])
+def test_finals_keep_within_what_is_left_of_the_cpu_seconds(cut: int) -> None:
+    budget = Budget(
+        max_cpu_seconds=100.0 + 48 + 130
+    )  # 48 for the other folds, 60 a fold of all three at length
+    events = finish(FINALS, searched(), FoldWorkers(), budget)
+    state = searched()
+    for event in events[:cut]:
+        assert isinstance(event, Measured)
+        state.add_piece(event)
+    assert events[:cut] + finish(FINALS, state, FoldWorkers(), budget) == events
+    assert state.cpu_seconds == 100 + 48 + 120
+
+
 def test_without_a_population_there_are_no_finals() -> None:
     assert not FINALS.steps(SearchState()) and FINALS.reserve(SearchState()) == (0.0, 0.0)
     assert rank_finalists([], {}) == []
