@@ -83,7 +83,8 @@ class Finals:
             ("folds", fold, self.epochs) for fold in range(1, self.num_folds)
         ]
         stages += [("final", fold, self.final_epochs) for fold in range(final_folds)]
-        return [(stage, fold, each, epochs) for stage, fold, epochs in stages for each in self.chosen(state)]
+        chosen = self.chosen(state)
+        return [(stage, fold, each, epochs) for stage, fold, epochs in stages for each in chosen]
 
     def _cost(self, final_folds: int, state: SearchState) -> tuple[float, float]:
         """Return the CPU-seconds of all folds, and the seconds until the last one ends.

@@ -158,9 +158,7 @@ def test_finals_that_would_eat_the_budget_have_fewer_folds_at_the_final_length()
 
 @pytest.mark.parametrize("cut", [0, 7])
 def test_finals_keep_within_what_is_left_of_the_cpu_seconds(cut: int) -> None:
-    budget = Budget(
-        max_cpu_seconds=100.0 + 48 + 130
-    )  # 48 for the other folds, 60 a fold of all three at length
+    budget = Budget(max_cpu_seconds=100.0 + 48 + 130)  # 48 for the other folds, 60 a fold at length
     events = finish(FINALS, searched(), FoldWorkers(), budget)
     state = searched()
     for event in events[:cut]:
