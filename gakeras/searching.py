@@ -43,7 +43,7 @@ from gakeras.results import SearchResult
 from gakeras.run import RunDirectory
 from gakeras.session import Session
 from gakeras.supervision import child_options
-from gakeras.tensorboard import FOLDER, EventFile, finished_results, metric_tag
+from gakeras.tensorboard import FOLDER, EventFile, finished_results
 
 ROOM = 3.0
 """An automatic cap on costs is at least so many times what the smallest network of the calibration takes."""
@@ -110,9 +110,8 @@ def _event_file(run: RunDirectory, settings: Settings) -> Iterator[EventFile | N
     if not settings.tensorboard:
         yield None
         return
-    journal = read_journal(run.journal)
-    with EventFile(run.root / FOLDER, metric_tag(journal.header)) as event_file:
-        event_file.add(finished_results(journal))
+    with EventFile(run.root / FOLDER, run.metric) as event_file:
+        event_file.add(finished_results(read_journal(run.journal)))
         yield event_file
 
 

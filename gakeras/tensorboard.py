@@ -122,11 +122,6 @@ def finished_results(journal: Journal) -> list[JobResult]:
     return [JobResult.from_json(record) for record in journal.records if record["type"] == "finished"]
 
 
-def metric_tag(header: Mapping[str, Any]) -> str:
-    """Return what the metric of a search is called."""
-    return str(header["settings"].get("metric") or Task(**header["data"]["task"]).metric)
-
-
 def write_events(run_dir: str | Path) -> Path:
     """Write the event file of a search from its journal, and return its folder.
 
@@ -138,6 +133,11 @@ def write_events(run_dir: str | Path) -> Path:
     journal = read_journal(file)
     check_kind(journal, "search", file)
     folder = file.parent / FOLDER
-    with EventFile(folder, metric_tag(journal.header)) as events:
+    with EventFile(folder, _metric(journal.header)) as events:
         events.add(finished_results(journal))
     return folder
+
+
+def _metric(header: Mapping[str, Any]) -> str:
+    """Return what the metric of a search is called, where there is its journal alone."""
+    return str(header["settings"].get("metric") or Task(**header["data"]["task"]).metric)
