@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -65,7 +65,10 @@ def continue_search(
     factory = choose_executor(executor, workers.workers, workers.workers_per_device)
     was_interrupted = False
     with JournalWriter(run.journal) as journal, session, _event_file(run, settings) as event_file:
-        past = replay(read_journal(run.journal), settings)
+        recorded = read_journal(run.journal)
+        past = replay(recorded, settings)
+        if event_file is not None:
+            event_file.add(finished_results(recorded))
         start = time.monotonic() - past.elapsed
         finals = _finals(settings, factory.slots)
         budget = _budget(settings, start, session, finals, factory.slots)
@@ -104,15 +107,9 @@ def continue_search(
     )
 
 
-@contextmanager
-def _event_file(run: RunDirectory, settings: Settings) -> Iterator[EventFile | None]:
-    """Open the file of TensorBoard, where one is wanted, with what the journal has."""
-    if not settings.tensorboard:
-        yield None
-        return
-    with EventFile(run.root / FOLDER, run.metric) as event_file:
-        event_file.add(finished_results(read_journal(run.journal)))
-        yield event_file
+def _event_file(run: RunDirectory, settings: Settings) -> AbstractContextManager[EventFile | None]:
+    """Return the file of TensorBoard, empty once it is entered, where one is wanted."""
+    return EventFile(run.root / FOLDER, run.metric) if settings.tensorboard else nullcontext()
 
 
 def _finals(settings: Settings, slots: int) -> Finals | None:

@@ -10,16 +10,16 @@ import math
 import statistics
 import time
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from gakeras.data.tasks import Task
 from gakeras.errors import InputError
 from gakeras.fitness.objectives import fold_losses, fold_metrics
+from gakeras.history import read_history
 from gakeras.jobs import JobResult
-from gakeras.journal import Journal, check_kind, find_journal, read_journal
+from gakeras.journal import Journal, find_journal
 
 FOLDER = "tensorboard"
 
@@ -129,15 +129,8 @@ def write_events(run_dir: str | Path) -> Path:
         InputError: It is not the journal of a search, or TensorFlow is missing.
         JournalError: There is no journal, or it is damaged.
     """
-    file = find_journal(run_dir)
-    journal = read_journal(file)
-    check_kind(journal, "search", file)
-    folder = file.parent / FOLDER
-    with EventFile(folder, _metric(journal.header)) as events:
-        events.add(finished_results(journal))
+    history = read_history(run_dir)
+    folder = find_journal(run_dir).parent / FOLDER
+    with EventFile(folder, history.metric) as events:
+        events.add(evaluation.result for evaluation in history.evaluations)
     return folder
-
-
-def _metric(header: Mapping[str, Any]) -> str:
-    """Return what the metric of a search is called, where there is its journal alone."""
-    return str(header["settings"].get("metric") or Task(**header["data"]["task"]).metric)

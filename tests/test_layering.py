@@ -100,7 +100,7 @@ MAY_IMPORT = {
     "session": {"errors", "evolution"},
     "supervision": {"config", "run", "workers"},
     "synthesis": {"data", "encoding", "errors", "fitness", "graph", "jobs", "seeding"},
-    "tensorboard": {"data", "errors", "fitness", "jobs", "journal"},
+    "tensorboard": {"errors", "fitness", "history", "jobs", "journal"},
     "tables": set(),
     "tradeoffs": {"errors", "evolution", "fitness", "replay"},
     "validation": {"errors"},
