@@ -137,24 +137,20 @@ def main() -> None:
         )
 
 
-def data_of(out: Path, source: str, limit: int) -> RunDirectory:
-    """Return a run directory with the data and the folds that peers.py has with seed 0."""
+def data_of(out: Path, source: str, limit: int, seed: int = 0) -> RunDirectory:
+    """Return a run directory with the data and the folds that peers.py has with a seed."""
     if has_begun(out / "data" / "journal.jsonl"):
         return open_run(out / "data")
     values = load_config(shipped_configs()["peers_images"]).to_json()
-    settings = settings_from(values | {"seed": 0, "data": {"source": source, "limit": limit}})
+    settings = settings_from(values | {"seed": seed, "data": {"source": source, "limit": limit}})
     return create_run(out / "data", settings, load_source(source, limit=limit))
 
 
-def row_of(run: RunDirectory, answers: Path, network: str, recipe: str) -> dict[str, Any]:
-    """Return what a network comes to by a recipe; what has a file is read."""
-    path = answers / f"{network}, {recipe}.json".replace(" ", "_")
-    if path.exists():
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    genome, training = Genome.parse(NETWORKS[network]), TrainingOptions(**RECIPES[recipe])
+def first_fold(run: RunDirectory, genome: Genome, training: TrainingOptions) -> tuple[dict[str, Any], float]:
+    """Train a network on the first fold of a run; return its epochs, as a fold has them, and CPU-seconds."""
     payload = {
         "genome": genome.to_json(),
-        "run_seed": 0,
+        "run_seed": run.settings.seed,
         "repeat": 0,
         "folds": [0],
         "from_epoch": 0,
@@ -165,13 +161,23 @@ def row_of(run: RunDirectory, answers: Path, network: str, recipe: str) -> dict[
     }
     start = time.process_time()
     (fold,) = evaluate(payload)["measures"]["folds"]
+    return fold, time.process_time() - start
+
+
+def row_of(run: RunDirectory, answers: Path, network: str, recipe: str) -> dict[str, Any]:
+    """Return what a network comes to by a recipe; what has a file is read."""
+    path = answers / f"{network}, {recipe}.json".replace(" ", "_")
+    if path.exists():
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    genome, training = Genome.parse(NETWORKS[network]), TrainingOptions(**RECIPES[recipe])
+    fold, cpu_seconds = first_fold(run, genome, training)
     cost = genome_cost(genome, run.info.input_shape, run.info.task.outputs)
     row = {
         "recipe": recipe,
         "network": network,
         "parameters": cost.parameters,
         "flops": cost.flops,
-        "cpu_seconds": time.process_time() - start,
+        "cpu_seconds": cpu_seconds,
         "val_loss": fold["epochs"][-1]["val_loss"],
         "val_metric": fold["epochs"][-1]["val_metric"],
         "curve": [epoch["val_loss"] for epoch in fold["epochs"]],
