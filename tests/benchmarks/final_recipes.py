@@ -123,7 +123,7 @@ def main() -> None:
     options = parser.parse_args()
     run = data_of(options.out, options.data, options.limit)
     rows = [
-        row_of(run, options.out / "answers", name, recipe)
+        row_of(run, options.out / "answers", name, Genome.parse(NETWORKS[name]), recipe, RECIPES[recipe])
         for recipe, names in PAIRS.items()
         for name in names
     ]
@@ -146,8 +146,14 @@ def data_of(out: Path, source: str, limit: int, seed: int = 0) -> RunDirectory:
     return create_run(out / "data", settings, load_source(source, limit=limit))
 
 
-def first_fold(run: RunDirectory, genome: Genome, training: TrainingOptions) -> tuple[dict[str, Any], float]:
-    """Train a network on the first fold of a run; return its epochs, as a fold has them, and CPU-seconds."""
+def row_of(
+    run: RunDirectory, answers: Path, network: str, genome: Genome, recipe: str, how: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what a network comes to by a recipe on a run's first fold; what has a file is read."""
+    path = answers / f"{network}, {recipe}.json".replace(" ", "_")
+    if path.exists():
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    training = TrainingOptions(**how)
     payload = {
         "genome": genome.to_json(),
         "run_seed": run.settings.seed,
@@ -161,23 +167,13 @@ def first_fold(run: RunDirectory, genome: Genome, training: TrainingOptions) -> 
     }
     start = time.process_time()
     (fold,) = evaluate(payload)["measures"]["folds"]
-    return fold, time.process_time() - start
-
-
-def row_of(run: RunDirectory, answers: Path, network: str, recipe: str) -> dict[str, Any]:
-    """Return what a network comes to by a recipe; what has a file is read."""
-    path = answers / f"{network}, {recipe}.json".replace(" ", "_")
-    if path.exists():
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    genome, training = Genome.parse(NETWORKS[network]), TrainingOptions(**RECIPES[recipe])
-    fold, cpu_seconds = first_fold(run, genome, training)
     cost = genome_cost(genome, run.info.input_shape, run.info.task.outputs)
     row = {
         "recipe": recipe,
         "network": network,
         "parameters": cost.parameters,
         "flops": cost.flops,
-        "cpu_seconds": cpu_seconds,
+        "cpu_seconds": time.process_time() - start,
         "val_loss": fold["epochs"][-1]["val_loss"],
         "val_metric": fold["epochs"][-1]["val_metric"],
         "curve": [epoch["val_loss"] for epoch in fold["epochs"]],

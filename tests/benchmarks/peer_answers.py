@@ -29,7 +29,7 @@ class Answers:
     def begin(self, about: Json) -> None:
         """Write down what the file is about, or stop where it is about something else."""
         with self._locked():
-            found = next(self._lines(), None)
+            found = next(self.lines(), None)
             if found is None:
                 self._append({"about": about})
             elif found != {"about": about}:
@@ -37,7 +37,7 @@ class Answers:
 
     def find(self, task: Json) -> Json | None:
         """Return the answer to a task, if it is there."""
-        return next((answer for answer in self._lines() if answer.get("task") == task), None)
+        return next((answer for answer in self.lines() if answer.get("task") == task), None)
 
     def add(self, task: Json, answer: Json) -> None:
         """Put an answer on disk, unless the task has one."""
@@ -49,7 +49,8 @@ class Answers:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(self.path.with_suffix(".lock"))
 
-    def _lines(self) -> Iterator[Json]:
+    def lines(self) -> Iterator[Json]:
+        """Yield the lines: what the file is about, then every answer with its task."""
         if self.path.exists():
             whole, _, _ = self.path.read_bytes().rpartition(b"\n")
             for line in whole.splitlines():

@@ -17,25 +17,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-from final_recipes import data_of, first_fold
+from final_recipes import RECIPES, data_of, row_of
+from peer_answers import Answers
 from peer_systems import recipes
 from scipy.stats import spearmanr
 
-from gakeras.encoding import Genome, genome_cost
-from gakeras.fitness.options import TrainingOptions
-from gakeras.run import RunDirectory
+from gakeras.encoding import Genome
 
 SEED = 7
 RECOMMENDED = recipes()["fashion_mnist"]
-PLAIN: dict[str, Any] = {
-    "epochs": 8,
-    "batch_size": 64,
-    "optimizer": "adam",
-    "learning_rate": 0.002,
-    "schedule": "cosine",
-}
 TRAININGS: dict[str, dict[str, Any]] = {
-    "8 epochs": PLAIN,
+    "8 epochs": RECIPES["Adam, 8 epochs"],
     "16 epochs, varied": RECOMMENDED | {"epochs": 16},
     "recommended": RECOMMENDED,
 }
@@ -54,55 +46,36 @@ def main() -> None:
     parser.add_argument("--trainings", nargs="+", default=list(TRAININGS), choices=TRAININGS)
     parser.add_argument("--out", type=Path, required=True, help="a directory for results")
     options = parser.parse_args()
-    genomes = genomes_of(options.answers)
+    genomes, answers = genomes_of(Answers(options.answers)), options.out / "answers"
     run = data_of(options.out, options.data, options.limit, SEED)
     for training in options.trainings:
         for digest in options.networks or genomes:
-            train(run, options.out, genomes[digest], digest, training)
-    rows = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(options.out.glob("*, *.json"))]
+            row_of(run, answers, digest, genomes[digest], training, TRAININGS[training])
+    rows = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(answers.glob("*.json"))]
     (options.out / "training_ranks.json").write_text(json.dumps(rows), encoding="utf-8")
     print(table(rows))
     print(ranks(rows))
 
 
-def genomes_of(answers: Path) -> dict[str, Genome]:
+def genomes_of(answers: Answers) -> dict[str, Genome]:
     """Return the networks that were trained in the end, by their digests."""
-    tasks = [json.loads(line).get("task", {}) for line in answers.read_text(encoding="utf-8").splitlines()]
+    tasks = [line.get("task", {}) for line in answers.lines()]
     trained = [task for task in tasks if task.get("kind") == "train"]
     return {task["label"].split()[1]: Genome.from_json(task["genome"]) for task in trained}
 
 
-def train(run: RunDirectory, out: Path, genome: Genome, digest: str, training: str) -> None:
-    """Train a network and write down what it comes to, unless that is there."""
-    path = out / f"{digest}, {training}.json"
-    if path.exists():
-        return
-    fold, cpu_seconds = first_fold(run, genome, TrainingOptions(**TRAININGS[training]))
-    cost = genome_cost(genome, run.info.input_shape, run.info.task.outputs)
-    row = {
-        "network": digest,
-        "training": training,
-        "parameters": cost.parameters,
-        "flops": cost.flops,
-        "cpu_seconds": cpu_seconds,
-        "losses": [epoch["val_loss"] for epoch in fold["epochs"]],
-        "accuracies": [epoch["val_metric"] for epoch in fold["epochs"]],
-    }
-    path.write_text(json.dumps(row), encoding="utf-8")
-
-
 def table(rows: list[dict[str, Any]]) -> str:
     """Return a row a network: loss and accuracy by every training, the best by the last one first."""
-    found = {(row["network"], row["training"]): row for row in rows}
+    found = {(row["network"], row["recipe"]): row for row in rows}
     networks = {row["network"]: row for row in rows}
 
     def last_loss(network: str, training: str) -> float:
         row = found.get((network, training))
-        return float("inf") if row is None else row["losses"][-1]
+        return float("inf") if row is None else row["val_loss"]
 
     def cell(network: str, training: str) -> str:
         row = found.get((network, training))
-        return "-" if row is None else f"{row['losses'][-1]:.3f}, {row['accuracies'][-1]:.4f}"
+        return "-" if row is None else f"{row['val_loss']:.3f}, {row['val_metric']:.4f}"
 
     lines = [
         f"| network | parameters | MFLOPs | {' | '.join(TRAININGS)} |",
@@ -117,14 +90,14 @@ def table(rows: list[dict[str, Any]]) -> str:
 def ranks(rows: list[dict[str, Any]]) -> str:
     """Return how the loss by each training goes with loss and accuracy by the recommended one (Spearman)."""
     lines = ["| loss by | networks | with the loss | with the accuracy | CPU s |", "|---|---|---|---|---|"]
-    goals = {row["network"]: row for row in rows if row["training"] == "recommended"}
+    goals = {row["network"]: row for row in rows if row["recipe"] == "recommended"}
     for training in TRAININGS:
-        those = [row for row in rows if row["training"] == training and row["network"] in goals]
+        those = [row for row in rows if row["recipe"] == training and row["network"] in goals]
         if len(those) < 3:
             continue
-        own = [row["losses"][-1] for row in those]
-        loss = spearmanr(own, [goals[row["network"]]["losses"][-1] for row in those]).statistic
-        accuracy = spearmanr(own, [-goals[row["network"]]["accuracies"][-1] for row in those]).statistic
+        own = [row["val_loss"] for row in those]
+        loss = spearmanr(own, [goals[row["network"]]["val_loss"] for row in those]).statistic
+        accuracy = spearmanr(own, [-goals[row["network"]]["val_metric"] for row in those]).statistic
         seconds = sum(row["cpu_seconds"] for row in those) / len(those)
         lines.append(f"| {training} | {len(those)} | {loss:.2f} | {accuracy:.2f} | {seconds:.0f} |")
     return "\n".join(lines)
