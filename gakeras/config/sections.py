@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from gakeras.fitness.keras_objects import OptimizerChoice
-from gakeras.fitness.options import DtypePolicy, Schedule, TrainingOptions
+from gakeras.fitness.options import TrainingOptions
 from gakeras.scores import FitnessEpoch
 
 STRICT = ConfigDict(extra="forbid")
@@ -30,7 +31,7 @@ class DataSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
-class FinalSettings:
+class FinalSettings(TrainingOptions):
     """The final training of the winner and, the same way, of the networks it is compared with.
 
     With `stop_at = "best"` the winner's ends where its validation loss was lowest, a mean over the
@@ -38,33 +39,16 @@ class FinalSettings:
     """
 
     epochs: PositiveInt = 20
-    batch_size: PositiveInt = 128
     optimizer: OptimizerChoice = "rmsprop"
-    learning_rate: PositiveFloat | None = None
-    schedule: Schedule = "constant"
-    shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    flip: bool = False
-    erase: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    dtype_policy: DtypePolicy = "float32"
     stop_at: FitnessEpoch = "last"
     repeats: PositiveInt = 1
     baselines: tuple[str, ...] = ()
 
     @property
     def training(self) -> TrainingOptions:
-        """The same as training options."""
+        """The options alone."""
         return TrainingOptions(
-            self.epochs,
-            self.batch_size,
-            self.optimizer,
-            self.learning_rate,
-            self.schedule,
-            self.shift,
-            self.crop,
-            self.flip,
-            self.erase,
-            self.dtype_policy,
+            **{option.name: getattr(self, option.name) for option in fields(TrainingOptions)}
         )
 
 

@@ -52,7 +52,7 @@ class TrainingOptions:
     epochs: Annotated[int, Field(ge=1)] = 10
     batch_size: Annotated[int, Field(ge=1)] = 128
     optimizer: OptimizerChoice = "adam"
-    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     schedule: Schedule = "constant"
     shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
     crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
