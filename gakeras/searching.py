@@ -79,7 +79,7 @@ def continue_search(
                 _progress(settings, past, budget, progress) as bar,
             ):
                 if budget.stop_reason(past.state) is None:
-                    _calibrate(past, run, settings, dispatcher, journal)
+                    _calibrate(past, run, settings, dispatcher, journal, factory.slots)
                 settings = _capped(settings, past, factory.slots)
                 evaluations = Evaluations(run, settings, past.state, dispatcher, budget.seconds_left)
                 values = [individual.fitness.values[0] for individual in past.evaluated]
@@ -114,7 +114,7 @@ def _event_file(run: RunDirectory, settings: Settings) -> AbstractContextManager
 
 def _finals(settings: Settings, slots: int) -> Finals | None:
     """Return how finalists are compared, where candidates do not get all folds."""
-    fidelity, share = settings.fidelity, settings.fidelity.finals_share
+    fidelity, share = settings.evaluation, settings.fidelity.finals_share
     budget, max_seconds = settings.budget_cpu_seconds(slots), settings.max_seconds
     if fidelity.kind == "full":
         return None
@@ -145,10 +145,16 @@ def _budget(settings: Settings, start: float, session: Session, finals: Finals |
 
 
 def _calibrate(
-    past: Replay, run: RunDirectory, settings: Settings, dispatcher: Dispatcher, journal: JournalWriter
+    past: Replay,
+    run: RunDirectory,
+    settings: Settings,
+    dispatcher: Dispatcher,
+    journal: JournalWriter,
+    slots: int,
 ) -> None:
     """Time a few networks on a worker where costs are to be predicted, once in a run; it may fail."""
-    if settings.caps.max_cpu_seconds is None or past.calibration or past.state.timings:
+    is_capped = settings.caps.within(settings.budget_cpu_seconds(slots)).max_cpu_seconds is not None
+    if not is_capped or past.calibration or past.state.timings:
         return
     (result,) = dispatcher.run([calibration_job(run, settings)])
     journal.append([{"type": "calibrated", "elapsed": past.elapsed, **result.to_json()}])
@@ -216,7 +222,7 @@ def _loop(
         return generational(state, **arguments, generation_size=settings.population_size)
     predict = predict_by_flops(lambda genome: genome_cost(genome, input_shape, outputs).flops)
     everyone = settings.population_size * settings.islands.number
-    ladder = settings.fidelity.ladder(settings.num_folds, settings.training.epochs, everyone)
+    ladder = settings.evaluation.ladder(settings.num_folds, settings.training.epochs, everyone)
     schedule = LongestFirst(predict, settings.num_last)
     return steady_state(state, **arguments, schedule=schedule, ladder=ladder)
 
@@ -230,7 +236,7 @@ def _toolbox(settings: Settings, input_shape: Shape) -> base.Toolbox:
 
 def _tidy(run: RunDirectory, settings: Settings, state: SearchState, events: Sequence[Event]) -> None:
     """Remove the training states of evaluations that are finished, and on disk, and weights nobody needs."""
-    for event in events if not settings.fidelity.is_plain else ():
+    for event in events if not settings.evaluation.is_plain else ():
         if isinstance(event, Finished):
             forget_paused(run, event.number)
     if settings.inherit == "weights":

@@ -122,10 +122,6 @@ class Settings:
                 "a search needs a budget: max_evaluations, max_seconds, max_cpu_seconds, or more than one, "
                 "received none"
             )
-        if self.caps.max_cpu_seconds == "auto" and self.budget_cpu_seconds(1) is None:
-            raise ValueError(
-                "caps.max_cpu_seconds: 'auto' is a share of max_cpu_seconds or max_seconds, received neither"
-            )
 
     def _check_loop(self) -> None:
         if self.first_population > self.population_size:
@@ -140,29 +136,29 @@ class Settings:
             )
 
     def _check_fidelity(self) -> None:
-        if not self.fidelity.is_plain and self.algorithm != "steady_state":
+        fidelity = self.evaluation
+        if not fidelity.is_plain and self.algorithm != "steady_state":
             raise ValueError(
                 "fidelity: evaluations in steps need algorithm='steady_state', received 'generational'"
             )
-        if self.inherit == "weights" and not self.fidelity.is_plain:
+        if self.inherit == "weights" and not fidelity.is_plain:
             raise ValueError(
                 "inherit: weights are inherited where all are trained on all folds for as long, received "
-                f"inherit='weights' with fidelity.kind={self.fidelity.kind!r}, race={self.fidelity.race}"
+                f"inherit='weights' with fidelity.kind={fidelity.kind!r}, race={fidelity.race}"
             )
-        if self.fidelity.kind == "rungs" and self.fidelity.num_finalists > self.population_size:
+        if fidelity.kind == "rungs" and fidelity.num_finalists > self.population_size:
             raise ValueError(
                 f"fidelity.num_finalists must be at most population_size, received "
-                f"{self.fidelity.num_finalists} > {self.population_size}"
+                f"{fidelity.num_finalists} > {self.population_size}"
             )
-        if self.objectives[0] == "metric" and not self.fidelity.is_plain:
+        if self.objectives[0] == "metric" and not fidelity.is_plain:
             raise ValueError(
                 "fidelity: candidates are stopped early by their loss, which has to be the first objective, "
-                f"received objectives={self.objectives} with kind={self.fidelity.kind!r}, "
-                f"race={self.fidelity.race}"
+                f"received objectives={self.objectives} with kind={fidelity.kind!r}, race={fidelity.race}"
             )
         if (
             self.final.stop_at == "best"
-            and self.fidelity.kind == "full"
+            and fidelity.kind == "full"
             and self.final.epochs != self.training.epochs
         ):
             raise ValueError(
@@ -200,9 +196,21 @@ class Settings:
         return self.min_population_size or self.population_size
 
     @property
+    def evaluation(self) -> Fidelity:
+        """How much of a full evaluation each candidate gets: `fidelity`, its kind settled."""
+        is_comparable = (
+            self.algorithm == "steady_state"
+            and self.inherit == "none"
+            and self.objectives == ("loss",)
+            and not self.penalty
+            and self.fidelity.num_finalists <= self.population_size
+        )
+        return self.fidelity.settled(self.training.epochs, is_comparable=is_comparable)
+
+    @property
     def num_candidate_folds(self) -> int:
         """On how many folds a candidate is trained that nothing stops, the finals left out."""
-        return 1 if self.fidelity.kind == "rungs" else self.num_folds
+        return 1 if self.evaluation.kind == "rungs" else self.num_folds
 
     @property
     def criteria(self) -> Criteria:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -16,6 +17,9 @@ Share = Annotated[float, Field(gt=0, le=1)]
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Fidelity:
     """What is trained of a candidate before it is given up, and what of those that may win.
+
+    `kind="auto"` is `"rungs"` where these can be: where candidates evolve one by one for the loss alone,
+    begin with new weights, and have more epochs than the last rung; otherwise it is `"full"`.
 
     `kind="full"` trains every candidate on all folds, as Vidnerova and Neruda (2018) do. With
     `race` the folds come one by one, and a candidate that is worse than the worst of a full
@@ -35,7 +39,7 @@ class Fidelity:
     is known of chance, and nothing is stopped so.
     """
 
-    kind: Literal["full", "rungs"] = "full"
+    kind: Literal["auto", "full", "rungs"] = "full"
     race: bool = False
     rungs: tuple[PositiveInt, ...] = (1, 3)
     keep: Share = 0.5
@@ -52,6 +56,21 @@ class Fidelity:
                 "race: only with kind='full', for rungs have their own rule, received kind='rungs'"
             )
         return self
+
+    def settled(self, epochs: int, *, is_comparable: bool) -> Self:
+        """Return it with a kind that is not `"auto"`, for a training of so many epochs.
+
+        Args:
+            epochs: Those of a candidate on one fold.
+            is_comparable: Whether losses after equal epochs say which candidate is better.
+
+        >>> [Fidelity("auto").settled(epochs, is_comparable=True).kind for epochs in (8, 3)]
+        ['rungs', 'full']
+        """
+        if self.kind != "auto":
+            return self
+        has_rungs = is_comparable and not self.race and epochs > max(self.rungs, default=0)
+        return replace(self, kind="rungs" if has_rungs else "full")
 
     @property
     def is_plain(self) -> bool:

@@ -64,7 +64,7 @@ def gakeras_search(run: RunDirectory, settings: Settings, seconds: float) -> Out
     if result.is_unfinished:
         raise SystemExit(f"The search did not come to its end: {result.stop_reason}")
     outcome = notes_of_run(run.root).outcome(result.cpu_seconds, result.num_evaluations)
-    if outcome.curve and settings.fidelity.kind == "full":
+    if outcome.curve and settings.evaluation.kind == "full":
         outcome = outcome.at(seconds)
     elif outcome.curve:
         best = result.best  # by finals, where there are some
@@ -211,6 +211,7 @@ def no_search(name: str) -> Search:
     return lambda run, settings, seconds: Outcome(genome=settings.network(name).to_json())
 
 
+FULL = {"fidelity": {"kind": "full"}}
 RUNGS = {"fidelity": {"kind": "rungs"}, "caps": {"max_cpu_seconds": "auto"}}
 LEARNING = {
     "optimizers": ["adam", "rmsprop"],
@@ -222,13 +223,13 @@ LEARNING = {
 SYSTEMS: dict[str, System] = {
     "gakeras": System(gakeras_search, RUNGS, is_anytime=False, resumes=True),
     "gakeras wide": System(gakeras_search, RUNGS | {"space": "default"}, is_anytime=False, resumes=True),
-    "gakeras full": System(gakeras_search, resumes=True),
+    "gakeras full": System(gakeras_search, FULL, resumes=True),
     "gakeras plain": System(
         gakeras_search,
-        {"space": "paper", "variation": "paper", "caps": {"max_parameters": None, "max_flops": None}},
+        FULL | {"space": "paper", "variation": "paper", "caps": {"max_parameters": None, "max_flops": None}},
         resumes=True,
     ),
-    "random": System(gakeras_search, {"population_size": 100_000, "space": "default"}, resumes=True),
+    "random": System(gakeras_search, FULL | {"population_size": 100_000, "space": "default"}, resumes=True),
     "optuna": System(optuna_search),
     "optuna hyperband": System(lambda *given: optuna_search(*given, how="hyperband")),
     "keras-tuner": System(keras_tuner_search),
@@ -252,7 +253,7 @@ FRONTS: dict[str, System] = {
 }
 
 LEVERS: dict[str, System] = {
-    name: System(gakeras_search, {"space": "plain"} | changes, is_anytime=False, resumes=True)
+    name: System(gakeras_search, FULL | {"space": "plain"} | changes, is_anytime=False, resumes=True)
     for name, changes in {
         "full": {},
         "cap": {"caps": {"max_cpu_seconds": "auto"}},
