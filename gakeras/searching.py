@@ -114,7 +114,7 @@ def _event_file(run: RunDirectory, settings: Settings) -> AbstractContextManager
 
 def _finals(settings: Settings, slots: int) -> Finals | None:
     """Return how finalists are compared, where candidates do not get all folds."""
-    fidelity, share = settings.evaluation, settings.fidelity.finals_share
+    fidelity = settings.evaluation
     budget, max_seconds = settings.budget_cpu_seconds(slots), settings.max_seconds
     if fidelity.kind == "full":
         return None
@@ -124,8 +124,8 @@ def _finals(settings: Settings, slots: int) -> Finals | None:
         settings.training.epochs,
         settings.final.epochs,
         fidelity.num_final_folds,
-        max_cpu_seconds=None if budget is None else share * budget,
-        max_seconds=None if max_seconds is None else share * max_seconds,
+        max_cpu_seconds=None if budget is None else fidelity.finals_share * budget,
+        max_seconds=None if max_seconds is None else fidelity.finals_share * max_seconds,
         slots=slots,
     )
 
