@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from gakeras.config import Settings, recorded_settings
+from gakeras.config import Settings, settings_from
 from gakeras.data.tasks import Task
 from gakeras.encoding.blocks import Shape
 from gakeras.errors import JournalError
@@ -176,7 +176,7 @@ def read_history(path: str | Path) -> History:
         InputError: It is not the journal of a search, or its settings are of another version.
     """
     file, journal = read_run_of("search", path)
-    settings = recorded_settings(journal.header["settings"], origin=str(file))
+    settings = settings_from(journal.header["settings"], origin=str(file))
     proposals: dict[int, Proposal] = {}
     evaluations: list[Evaluation] = []
     trainings: list[Training] = []

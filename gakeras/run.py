@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gakeras.config import COMMANDS, Settings, recorded_settings
+from gakeras.config import COMMANDS, Settings, settings_from
 from gakeras.data import DataInfo, folds_digest, open_data, weights_digest
 from gakeras.errors import InputError, JournalError
 from gakeras.journal import Record, read_journal
@@ -83,7 +83,7 @@ class RunDirectory:
     def settings(self) -> Settings:
         """The settings a search was started with."""
         check_run_kind(self, "search")
-        return recorded_settings(self.header()["settings"], origin=str(self.journal))
+        return settings_from(self.header()["settings"], origin=str(self.journal))
 
     @cached_property
     def info(self) -> DataInfo:

@@ -79,7 +79,7 @@ def continue_search(
                 _progress(settings, past, budget, progress) as bar,
             ):
                 if budget.stop_reason(past.state) is None:
-                    _calibrate(past, run, settings, dispatcher, journal, factory.slots)
+                    _calibrate(past, run, settings, dispatcher, journal)
                 settings = _capped(settings, past, factory.slots)
                 evaluations = Evaluations(run, settings, past.state, dispatcher, budget.seconds_left)
                 values = [individual.fitness.values[0] for individual in past.evaluated]
@@ -145,16 +145,10 @@ def _budget(settings: Settings, start: float, session: Session, finals: Finals |
 
 
 def _calibrate(
-    past: Replay,
-    run: RunDirectory,
-    settings: Settings,
-    dispatcher: Dispatcher,
-    journal: JournalWriter,
-    slots: int,
+    past: Replay, run: RunDirectory, settings: Settings, dispatcher: Dispatcher, journal: JournalWriter
 ) -> None:
     """Time a few networks on a worker where costs are to be predicted, once in a run; it may fail."""
-    is_capped = settings.caps.within(settings.budget_cpu_seconds(slots)).max_cpu_seconds is not None
-    if not is_capped or past.calibration or past.state.timings:
+    if settings.caps.max_cpu_seconds is None or past.calibration or past.state.timings:
         return
     (result,) = dispatcher.run([calibration_job(run, settings)])
     journal.append([{"type": "calibrated", "elapsed": past.elapsed, **result.to_json()}])

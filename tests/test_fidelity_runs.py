@@ -12,7 +12,7 @@ from stub_runs import TABLE, records, run_stub, stub_settings, without_times
 
 import gakeras
 from gakeras.api import run_search
-from gakeras.config import recorded_settings, settings_from
+from gakeras.config import settings_from
 from gakeras.errors import InputError
 from gakeras.evolution import Duration
 from gakeras.history import read_history
@@ -125,11 +125,11 @@ def test_settings_that_contradict_each_other_are_refused(changes: dict[str, Any]
 
 
 def test_settings_of_an_old_journal_are_those_of_full_evaluations() -> None:
-    old = stub_settings(training={"epochs": 8}).to_json()
+    old = stub_settings().to_json()
     for name in ("fidelity", "objectives", "penalty", "max_cpu_seconds"):
         del old[name]
-    settings = recorded_settings(old, origin="an old journal")
-    assert settings.evaluation.is_plain and settings.objectives == ("loss",)
+    settings = settings_from(old)
+    assert settings.fidelity.is_plain and settings.objectives == ("loss",)
 
 
 @pytest.mark.parametrize(

@@ -44,11 +44,6 @@ def settings_from(
     return validated(Settings, nested, origin=origin, keywords=keywords)
 
 
-def recorded_settings(values: Mapping[str, Any], *, origin: str) -> Settings:
-    """Validate the settings of a run's journal: what was no setting yet when it began is as it was then."""
-    return settings_from({"fidelity": "full"} | dict(values), origin=origin)
-
-
 def training_options(**values: Any) -> TrainingOptions:
     """Return validated training options. Raises `InputError` as `settings_from` does."""
     return validated(TrainingOptions, values, origin="the arguments")

@@ -122,6 +122,10 @@ class Settings:
                 "a search needs a budget: max_evaluations, max_seconds, max_cpu_seconds, or more than one, "
                 "received none"
             )
+        if self.caps.max_cpu_seconds == "auto" and self.budget_cpu_seconds(1) is None:
+            raise ValueError(
+                "caps.max_cpu_seconds: 'auto' is a share of max_cpu_seconds or max_seconds, received neither"
+            )
 
     def _check_loop(self) -> None:
         if self.first_population > self.population_size:

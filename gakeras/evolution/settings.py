@@ -25,8 +25,8 @@ class Caps:
     than `overshoot` times their share.
     `"auto"` is the share `budget_share` of the budget of time, by default a twentieth, so that some
     twenty networks can be evaluated; where even small ones take more, it leaves room for these, and what
-    takes no longer than the best network of the population is never turned away. Without such a budget it
-    is no limit. Times are never the same twice, so with this cap two runs of one seed may differ.
+    takes no longer than the best network of the population is never turned away. Times are never the
+    same twice, so with this cap two runs of one seed may differ.
     """
 
     max_parameters: PositiveInt | None = None

@@ -11,6 +11,7 @@ from stub_runs import records, run_stub, stub_settings
 
 from gakeras.config import settings_from
 from gakeras.encoding import Genome
+from gakeras.errors import InputError
 from gakeras.evaluations import evaluation_job
 from gakeras.evolution import Caps, Fidelity, Proposal, Step, Timing
 from gakeras.replay import Replay
@@ -54,11 +55,9 @@ def test_a_budget_for_which_even_small_networks_are_too_dear_leaves_room_for_the
     assert _capped(stub_settings(), Replay(calibration=[small]), slots=1).caps.max_cpu_seconds is None
 
 
-def test_without_a_budget_of_time_nothing_is_timed_and_nothing_capped(tmp_path: Path) -> None:
-    settings = stub_settings(caps=AUTO)
-    assert _capped(settings, Replay(), slots=1).caps.max_cpu_seconds is None
-    run_stub(tmp_path / "run", executor="debug", caps=AUTO, max_evaluations=3)
-    assert records(tmp_path / "run", "calibrated") == []
+def test_a_share_of_evaluations_alone_is_refused() -> None:
+    with pytest.raises(InputError, match="'auto' is a share of max_cpu_seconds or max_seconds"):
+        settings_from(stub_settings().to_json() | {"caps": AUTO})
 
 
 def test_a_search_prices_its_candidates_by_the_share_and_keeps_the_word(tmp_path: Path) -> None:
