@@ -263,14 +263,20 @@ def test_the_number_of_evaluations_holds(
 def test_the_seconds_hold_and_what_still_ran_is_abandoned(
     algorithm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("STUB_SECONDS", "0.45")
+    run_stub(tmp_path / "short", algorithm=algorithm, max_evaluations=3)
+    stuck = digests(tmp_path / "short")[finished(tmp_path / "short")[2]]
+    monkeypatch.setenv("STUB_SECONDS", "0.1")
+    monkeypatch.setenv("STUB_FAULT", "hangs")
+    monkeypatch.setenv("STUB_FAULT_AMONG", stuck[0])
+    run_dir = tmp_path / "run"
     changes = {"algorithm": algorithm, "max_evaluations": None, "max_seconds": 3.0}
     start = time.monotonic()
-    result = run_stub(tmp_path, executor="process", workers={"workers": 2}, **changes)
+    result = run_stub(run_dir, executor="process", workers={"workers": 2}, **changes)
     assert 3.0 <= time.monotonic() - start < 5.0
     assert result.stop_reason == "the time is used up" and 3.0 <= result.seconds < 4.0
-    abandoned = [record["number"] for record in records(tmp_path, "abandoned")]
-    assert abandoned and set(abandoned) == set(digests(tmp_path)) - set(finished(tmp_path))
+    abandoned = {record["number"] for record in records(run_dir, "abandoned")}
+    assert abandoned == set(digests(run_dir)) - set(finished(run_dir))
+    assert stuck in {digests(run_dir)[number] for number in abandoned}
     assert not workers_of(os.getpid())
 
 
