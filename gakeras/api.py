@@ -62,9 +62,10 @@ def search(
 
     Individuals are lists of layer blocks; their fitness is the mean validation loss over
     stratified folds, the same for all; a free worker at once gets a new individual, born of
-    two that won tournaments (Vidnerova and Neruda 2018, Algorithm 1). Every evaluation is
-    on disk before it counts; Ctrl-C ends the search and keeps everything, and `resume`
-    goes on.
+    two that won tournaments (Vidnerova and Neruda 2018, Algorithm 1). Of data with a million numbers
+    or more the first fold tells who falls behind and is stopped, and only the best get all folds.
+    Every evaluation is on disk before it counts; Ctrl-C ends the search and keeps everything,
+    and `resume` goes on.
 
     Args:
         x: Images `(n, height, width)` or `(n, height, width, channels)`, or a table
@@ -100,8 +101,8 @@ def search(
         progress: Whether to show how far the search is.
         **settings: Any other setting of a config file, for example
             `variation={"tournament_size": 5}` or `algorithm="generational"`;
-            `max_cpu_seconds`, a budget in the workers' CPU-seconds; `fidelity="rungs"`, which stops
-            what falls behind and gives all folds to the finalists alone (see `Fidelity`);
+            `max_cpu_seconds`, a budget in the workers' CPU-seconds; `fidelity="full"`, all folds for
+            every candidate however many the examples are, or `"rungs"` (see `Fidelity`);
             `objectives=("loss", "parameters")`, traded off by NSGA-II; `caps={"max_cpu_seconds": "auto"}`,
             no candidate above a twentieth of the budget of time (docs/budgets.md has them all);
             `search_examples=6000`, which leaves the others to the final training;
@@ -185,7 +186,7 @@ def run_search(
         import_tensorflow()
     root = Path(run_dir) if run_dir else new_run_dir(settings.name)
     run = create_run(root, settings, arrays, lambda task: rehearse(settings, task, choice))
-    return continue_search(run, settings, choice, session, progress=progress)
+    return continue_search(run, run.settings, choice, session, progress=progress)
 
 
 def holds_run(run_dir: str | Path, settings: Settings) -> bool:
@@ -194,6 +195,8 @@ def holds_run(run_dir: str | Path, settings: Settings) -> bool:
     Budget and workers may differ. Raises `InputError` where it holds another run.
     """
     may_differ = {"workers", "max_evaluations", "max_seconds", "max_cpu_seconds", "backend", "tensorboard"}
+    if settings.fidelity.kind == "auto":  # which is whatever the run has made of it
+        may_differ |= {"fidelity"}
     return goes_on(Path(run_dir), lambda root: open_run(root).settings, settings, may_differ)
 
 

@@ -115,7 +115,7 @@ def evaluation_job(
         payload["load_from"] = str(_paused(run, step.number, stretch.from_epoch))
     if to_epoch < training.epochs:
         payload["save_to"] = str(_paused(run, step.number, to_epoch))
-    if settings.evaluation.race and payload["folds"][-1] + 1 < settings.num_folds:
+    if settings.fidelity.race and payload["folds"][-1] + 1 < settings.num_folds:
         payload["keep"] = True
     if "latency" in (*settings.objectives, *settings.penalty):
         payload["latency"] = True
@@ -156,7 +156,7 @@ def _heritage(step: Step, run: RunDirectory, settings: Settings) -> dict[str, An
 
 def _stops(settings: Settings) -> dict[str, Any]:
     """Return when the worker is to give up a step of the search by itself."""
-    fidelity, caps = settings.evaluation, settings.caps
+    fidelity, caps = settings.fidelity, settings.caps
     stops: dict[str, Any] = {}
     if fidelity.dead_after and settings.loss is None:  # the level of chance is that of the usual loss
         stops["dead"] = {"after": fidelity.dead_after, "share": fidelity.dead_share}

@@ -114,9 +114,9 @@ def _event_file(run: RunDirectory, settings: Settings) -> AbstractContextManager
 
 def _finals(settings: Settings, slots: int) -> Finals | None:
     """Return how finalists are compared, where candidates do not get all folds."""
-    fidelity = settings.evaluation
+    fidelity = settings.fidelity
     budget, max_seconds = settings.budget_cpu_seconds(slots), settings.max_seconds
-    if fidelity.kind == "full":
+    if fidelity.kind != "rungs":
         return None
     return Finals(
         fidelity.num_finalists,
@@ -216,7 +216,7 @@ def _loop(
         return generational(state, **arguments, generation_size=settings.population_size)
     predict = predict_by_flops(lambda genome: genome_cost(genome, input_shape, outputs).flops)
     everyone = settings.population_size * settings.islands.number
-    ladder = settings.evaluation.ladder(settings.num_folds, settings.training.epochs, everyone)
+    ladder = settings.fidelity.ladder(settings.num_folds, settings.training.epochs, everyone)
     schedule = LongestFirst(predict, settings.num_last)
     return steady_state(state, **arguments, schedule=schedule, ladder=ladder)
 
@@ -230,7 +230,7 @@ def _toolbox(settings: Settings, input_shape: Shape) -> base.Toolbox:
 
 def _tidy(run: RunDirectory, settings: Settings, state: SearchState, events: Sequence[Event]) -> None:
     """Remove the training states of evaluations that are finished, and on disk, and weights nobody needs."""
-    for event in events if not settings.evaluation.is_plain else ():
+    for event in events if not settings.fidelity.is_plain else ():
         if isinstance(event, Finished):
             forget_paused(run, event.number)
     if settings.inherit == "weights":

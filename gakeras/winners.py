@@ -133,7 +133,7 @@ def epochs_done(settings: Settings, best: Individual) -> int | None:
     if settings.final.stop_at == "last":
         return None
     measures = best.measures
-    as_long = measures["folds"] if settings.evaluation.kind == "full" else measures.get("final", ())
+    as_long = measures.get("final", ()) if settings.fidelity.kind == "rungs" else measures["folds"]
     return mean_best_epoch(as_long)
 
 

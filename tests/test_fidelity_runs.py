@@ -11,12 +11,14 @@ import pytest
 from stub_runs import TABLE, records, run_stub, stub_settings, without_times
 
 import gakeras
-from gakeras.api import run_search
+from gakeras.api import holds_run, run_search
 from gakeras.config import settings_from
+from gakeras.data import Arrays
 from gakeras.errors import InputError
 from gakeras.evolution import Duration
 from gakeras.history import read_history
 from gakeras.resuming import resume
+from gakeras.run import open_run
 from gakeras.session import Session
 
 RUNGS: dict[str, Any] = {
@@ -142,11 +144,32 @@ def test_settings_of_an_old_journal_are_those_of_full_evaluations() -> None:
         ({"objectives": ["loss", "parameters"]}, "full"),
         ({"penalty": {"parameters": 1e-6}}, "full"),
         ({"population_size": 2}, "full"),  # fewer than the finalists
-        ({"fidelity": {"kind": "auto", "race": True}}, "full"),
+        ({"fidelity": {"race": True}}, "full"),
         ({"fidelity": "full"}, "full"),
+        ({"search_examples": 1000}, "full"),  # too few
     ],
     ids=str,
 )
-def test_automatic_are_rungs_where_they_can_be(changes: dict[str, Any], kind: str) -> None:
-    automatic = {"training": {"epochs": 4}, "fidelity": {"kind": "auto"}}
-    assert stub_settings(**automatic | changes).evaluation.kind == kind
+def test_rungs_are_the_default_where_they_can_be_and_pay(changes: dict[str, Any], kind: str) -> None:
+    settings = stub_settings(**{"training": {"epochs": 4}} | changes)
+    assert settings.settled(6000, (28, 28)).fidelity.kind == kind
+
+
+@pytest.mark.parametrize(("num_examples", "kind"), [(1275, "full"), (1276, "rungs")])
+def test_rungs_are_the_default_of_a_million_numbers(num_examples: int, kind: str) -> None:
+    settings = stub_settings(training={"epochs": 4})
+    assert settings.settled(num_examples, (28, 28)).fidelity.kind == kind
+    named = stub_settings(training={"epochs": 4}, fidelity={"kind": "rungs"})
+    assert named.settled(num_examples, (28, 28)) == named
+
+
+def test_a_run_says_how_its_candidates_are_evaluated_and_is_found_again(tmp_path: Path) -> None:
+    x = np.zeros((20, 50_000), "float32")
+    settings = stub_settings(training={"epochs": 4})
+    assert settings.fidelity.kind == "auto"
+    for name, arrays, kind in (("small", TABLE, "full"), ("large", Arrays(x, TABLE.y), "rungs")):
+        run_dir = tmp_path / name
+        result = run_search(settings, arrays, run_dir=run_dir, progress=False)
+        assert result.settings.fidelity.kind == open_run(run_dir).settings.fidelity.kind == kind
+        assert holds_run(run_dir, settings)
+        assert bool(records(run_dir, "measured")) == (kind == "rungs")

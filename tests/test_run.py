@@ -54,9 +54,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_run_owns_its_data_and_says_what_they_are(tmp_path: Path) -> None:
-    run = create_run(tmp_path / "deep" / "run", stub_settings(), TABLE)
+    settings = stub_settings(fidelity="full")
+    run = create_run(tmp_path / "deep" / "run", settings, TABLE)
     opened = open_run(tmp_path / "deep" / "run")
-    assert opened.settings == stub_settings() and opened.info == run.info
+    assert opened.settings == settings and opened.info == run.info
     header = opened.header()
     assert (header["data_digest"], header["data"]) == (run.info.digest, run.info.to_json())
     assert header["versions"]["python"] and header["versions"]["keras"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
@@ -140,29 +140,18 @@ class Settings:
             )
 
     def _check_fidelity(self) -> None:
-        fidelity = self.evaluation
-        if not fidelity.is_plain and self.algorithm != "steady_state":
-            raise ValueError(
-                "fidelity: evaluations in steps need algorithm='steady_state', received 'generational'"
-            )
-        if self.inherit == "weights" and not fidelity.is_plain:
-            raise ValueError(
-                "inherit: weights are inherited where all are trained on all folds for as long, received "
-                f"inherit='weights' with fidelity.kind={fidelity.kind!r}, race={fidelity.race}"
-            )
+        fidelity = self.fidelity
+        obstacle = self._obstacle_to_steps()
+        if obstacle is not None and not fidelity.is_plain:
+            raise ValueError(f"{obstacle} with fidelity.kind={fidelity.kind!r}, race={fidelity.race}")
         if fidelity.kind == "rungs" and fidelity.num_finalists > self.population_size:
             raise ValueError(
                 f"fidelity.num_finalists must be at most population_size, received "
                 f"{fidelity.num_finalists} > {self.population_size}"
             )
-        if self.objectives[0] == "metric" and not fidelity.is_plain:
-            raise ValueError(
-                "fidelity: candidates are stopped early by their loss, which has to be the first objective, "
-                f"received objectives={self.objectives} with kind={fidelity.kind!r}, race={fidelity.race}"
-            )
         if (
             self.final.stop_at == "best"
-            and fidelity.kind == "full"
+            and fidelity.kind != "rungs"
             and self.final.epochs != self.training.epochs
         ):
             raise ValueError(
@@ -170,6 +159,22 @@ class Settings:
                 f"fidelity.kind='rungs' or final.epochs=training.epochs, received final.stop_at='best', "
                 f"{self.final.epochs} and {self.training.epochs}"
             )
+
+    def _obstacle_to_steps(self) -> str | None:
+        """Return why candidates cannot be evaluated in steps, and stopped where they fall behind."""
+        if self.algorithm != "steady_state":
+            return "fidelity: evaluations in steps need algorithm='steady_state', received 'generational'"
+        if self.inherit == "weights":
+            return (
+                "inherit: weights are inherited where all are trained on all folds for as long, received "
+                "inherit='weights'"
+            )
+        if self.objectives[0] == "metric":
+            return (
+                "fidelity: candidates are stopped early by their loss, which has to be the first objective, "
+                f"received objectives={self.objectives}"
+            )
+        return None
 
     def _check_objectives(self) -> None:
         names = self.objectives
@@ -199,22 +204,22 @@ class Settings:
         """How many random individuals must have been accepted before the first mating."""
         return self.min_population_size or self.population_size
 
-    @property
-    def evaluation(self) -> Fidelity:
-        """How much of a full evaluation each candidate gets: `fidelity`, its kind settled."""
+    def settled(self, num_examples: int, input_shape: tuple[int, ...]) -> Settings:
+        """Return them as a run on so many examples of this shape has them: no fidelity is "auto" there."""
         is_comparable = (
-            self.algorithm == "steady_state"
-            and self.inherit == "none"
+            self._obstacle_to_steps() is None
             and self.objectives == ("loss",)
             and not self.penalty
             and self.fidelity.num_finalists <= self.population_size
         )
-        return self.fidelity.settled(self.training.epochs, is_comparable=is_comparable)
+        num_values = min(num_examples, self.search_examples or num_examples) * math.prod(input_shape)
+        fidelity = self.fidelity.settled(self.training.epochs, num_values, is_comparable=is_comparable)
+        return replace(self, fidelity=fidelity)
 
     @property
     def num_candidate_folds(self) -> int:
         """On how many folds a candidate is trained that nothing stops, the finals left out."""
-        return 1 if self.evaluation.kind == "rungs" else self.num_folds
+        return 1 if self.fidelity.kind == "rungs" else self.num_folds
 
     @property
     def criteria(self) -> Criteria:

@@ -10,6 +10,9 @@ from pydantic.dataclasses import dataclass
 
 from gakeras.evolution.ladder import Ladder, Stretch, race_ladder, rungs_ladder
 
+RUNGS_PAY_FROM = 1_000_000
+"""How many numbers the examples of a search must have for an epoch to cost more than what rungs cost."""
+
 PositiveInt = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -18,8 +21,10 @@ Share = Annotated[float, Field(gt=0, le=1)]
 class Fidelity:
     """What is trained of a candidate before it is given up, and what of those that may win.
 
-    `kind="auto"` is `"rungs"` where these can be: where candidates evolve one by one for the loss alone,
-    begin with new weights, and have more epochs than the last rung; otherwise it is `"full"`.
+    `kind="auto"` becomes, when a run begins, `"rungs"` where these can be and pay: where candidates evolve
+    one by one for the loss alone, begin with new weights and have more epochs than the last rung, and
+    where the examples have a million numbers or more (1,276 images of 28 x 28). Below, an epoch takes less
+    time than building a network again at every rung. Otherwise it becomes `"full"`.
 
     `kind="full"` trains every candidate on all folds, as Vidnerova and Neruda (2018) do. With
     `race` the folds come one by one, and a candidate that is worse than the worst of a full
@@ -39,7 +44,7 @@ class Fidelity:
     is known of chance, and nothing is stopped so.
     """
 
-    kind: Literal["auto", "full", "rungs"] = "full"
+    kind: Literal["auto", "full", "rungs"] = "auto"
     race: bool = False
     rungs: tuple[PositiveInt, ...] = (1, 3)
     keep: Share = 0.5
@@ -57,25 +62,26 @@ class Fidelity:
             )
         return self
 
-    def settled(self, epochs: int, *, is_comparable: bool) -> Self:
-        """Return it with a kind that is not `"auto"`, for a training of so many epochs.
+    def settled(self, epochs: int, num_values: int, *, is_comparable: bool) -> Self:
+        """Return it with a kind that is not `"auto"`.
 
         Args:
             epochs: Those of a candidate on one fold.
+            num_values: How many numbers the examples of the search have together.
             is_comparable: Whether losses after equal epochs say which candidate is better.
 
-        >>> [Fidelity("auto").settled(epochs, is_comparable=True).kind for epochs in (8, 3)]
-        ['rungs', 'full']
+        >>> Fidelity().settled(8, 6000 * 28 * 28, is_comparable=True).kind
+        'rungs'
         """
         if self.kind != "auto":
             return self
-        has_rungs = is_comparable and not self.race and epochs > max(self.rungs, default=0)
-        return replace(self, kind="rungs" if has_rungs else "full")
+        can_be = is_comparable and not self.race and epochs > max(self.rungs, default=0)
+        return replace(self, kind="rungs" if can_be and num_values >= RUNGS_PAY_FROM else "full")
 
     @property
     def is_plain(self) -> bool:
         """Whether every candidate is evaluated in one go, and is judged by all of its folds."""
-        return self.kind == "full" and not self.race
+        return self.kind != "rungs" and not self.race
 
     @property
     def dead_after(self) -> int:

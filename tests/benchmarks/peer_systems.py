@@ -64,7 +64,7 @@ def gakeras_search(run: RunDirectory, settings: Settings, seconds: float) -> Out
     if result.is_unfinished:
         raise SystemExit(f"The search did not come to its end: {result.stop_reason}")
     outcome = notes_of_run(run.root).outcome(result.cpu_seconds, result.num_evaluations)
-    if outcome.curve and settings.evaluation.kind == "full":
+    if outcome.curve and settings.fidelity.kind == "full":
         outcome = outcome.at(seconds)
     elif outcome.curve:
         best = result.best  # by finals, where there are some
