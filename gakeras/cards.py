@@ -8,7 +8,7 @@ from typing import Any
 from gakeras.evolution import Individual
 from gakeras.exporting.card import Section
 from gakeras.exports import data_section, versions_section
-from gakeras.fitness.objectives import fold_losses, fold_metrics, spread
+from gakeras.fitness.objectives import fold_losses, fold_metrics, spread_text
 from gakeras.journal import Record
 from gakeras.run import RunDirectory
 
@@ -27,7 +27,7 @@ def search_sections(run: RunDirectory, best: Individual, training: Record) -> di
         (f"fold {n}", f"{loss:.4f}", f"{value:.4f}")
         for n, (loss, value) in enumerate(zip(losses, metrics, strict=True))
     ]
-    means = [f"{sum(each) / len(each):.4f} +- {spread(each):.4f}" for each in (losses, metrics)]
+    means = [f"{sum(each) / len(each):.4f}{spread_text(each, '+-')}" for each in (losses, metrics)]
     measures, stop_after = training["result"]["measures"], training["key"].get("stop_after")
     return {
         "What it is": {

@@ -20,7 +20,7 @@ from gakeras.finals import TrainingSummary
 from gakeras.fitness.objectives import Objective
 from gakeras.fitness.options import check_varied
 from gakeras.journal import read_journal
-from gakeras.leaderboard import COLUMNS, described, row
+from gakeras.leaderboard import COLUMNS, COLUMNS_WITH_FINALS, described, row
 from gakeras.replay import Replay, leaders, replay
 from gakeras.run import RunDirectory
 from gakeras.scores import mean_best_epoch
@@ -43,8 +43,6 @@ class SearchResult:
     Everything is read from the journal when the result is made; trainings are done by a
     worker, never in the caller's process.
     """
-
-    COLUMNS = COLUMNS
 
     def __init__(
         self,
@@ -313,13 +311,19 @@ class SearchResult:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return html_of_run("Search", self.run.root, self._headline(), self.COLUMNS, self.rows(5))
+        return html_of_run("Search", self.run.root, self._headline(), self.columns, self.rows(5))
 
     def _headline(self) -> str:
         statuses = ", ".join(f"{count} {status}" for status, count in sorted(self._past.statuses.items()))
         reason = f"; {self.stop_reason}" if self.stop_reason else ""
         return f"{self.num_evaluations} evaluations in {self.seconds:.0f} s ({statuses}){reason}"
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the columns of the leaderboard are; where only finalists got all folds it says so."""
+        return COLUMNS_WITH_FINALS if self.settings.has_finals else COLUMNS
+
     def rows(self, n: int) -> list[tuple[Any, ...]]:
-        """Return the leaderboard as rows of the `COLUMNS`, formatted."""
-        return [row(individual) for individual in (self.leaderboard(n) if self._past.evaluated else [])]
+        """Return the leaderboard as rows of the `columns`, formatted."""
+        best = self.leaderboard(n) if self._past.evaluated else []
+        return [row(individual, has_finals=self.settings.has_finals) for individual in best]

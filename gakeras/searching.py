@@ -116,7 +116,7 @@ def _finals(settings: Settings, slots: int) -> Finals | None:
     """Return how finalists are compared, where candidates do not get all folds."""
     fidelity = settings.fidelity
     budget, max_seconds = settings.budget_cpu_seconds(slots), settings.max_seconds
-    if fidelity.kind != "rungs":
+    if not settings.has_finals:
         return None
     return Finals(
         fidelity.num_finalists,

@@ -133,7 +133,7 @@ def epochs_done(settings: Settings, best: Individual) -> int | None:
     if settings.final.stop_at == "last":
         return None
     measures = best.measures
-    as_long = measures.get("final", ()) if settings.fidelity.kind == "rungs" else measures["folds"]
+    as_long = measures.get("final", ()) if settings.has_finals else measures["folds"]
     return mean_best_epoch(as_long)
 
 

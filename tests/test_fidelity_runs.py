@@ -17,6 +17,7 @@ from gakeras.data import Arrays
 from gakeras.errors import InputError
 from gakeras.evolution import Duration
 from gakeras.history import read_history
+from gakeras.report.tables import leaders
 from gakeras.resuming import resume
 from gakeras.run import open_run
 from gakeras.session import Session
@@ -43,6 +44,26 @@ def test_a_run_with_rungs_is_the_same_every_time_and_its_winner_has_all_folds(tm
     assert first.statuses["stopped"] > 0 and read_history(first.run.root).best.id == best.id  # type: ignore[union-attr]
     assert len(records(first.run.root, "finished")) == 16
     assert not list(first.run.paused.glob("*"))
+
+
+def test_finalists_are_shown_with_the_loss_that_ranks_them_and_others_with_the_one_fold_they_have(
+    tmp_path: Path,
+) -> None:
+    result = run_stub(tmp_path / "run", **RUNGS)
+    board = [dict(zip(result.columns, row, strict=True)) for row in result.rows(16)]
+    finalists, others = board[:3], board[3:]
+    assert [row["folds"] for row in board] == [3, 3, 3] + [1] * len(others) and others
+    finals, losses = [row["final loss"] for row in finalists], [row["loss"] for row in others]
+    assert all(finals) and finals == sorted(finals) and losses == sorted(losses)
+    assert not any(row["final loss"] for row in others)
+    assert f"over 3 folds, loss {finals[0]} at the final length" in repr(result)
+    table = leaders(read_history(result.run.root))
+    assert [row[1:4:2] for row in table.rows] == [
+        (row["final loss"], str(row["folds"])) for row in board[:10]
+    ]
+    assert [("±" in row[2]) for row in table.rows] == [row["folds"] == 3 for row in board[:10]]
+    full = run_stub(tmp_path / "full")
+    assert "folds" not in full.columns and "over 2 folds" in repr(full)
 
 
 def test_resumed_with_a_larger_budget_it_keeps_what_is_measured(tmp_path: Path) -> None:

@@ -79,7 +79,10 @@ MAY_IMPORT = {
         "config", "data", "dispatch", "encoding", "errors", "executors", "jobs", "run", "supervision",
     },
     "replay": {"config", "encoding", "errors", "evolution", "fitness", "jobs", "journal"},
-    "report": {"config", "encoding", "errors", "fitness", "growth", "history", "journal", "lineage", "plots"},
+    "report": {
+        "config", "encoding", "errors", "fitness", "growth", "history", "journal", "leaderboard", "lineage",
+        "plots",
+    },
     "results": {
         "cards", "config", "data", "encoding", "errors", "evolution", "executors", "exports", "finals",
         "fitness", "journal", "leaderboard", "replay", "run", "scores", "session", "tables", "tradeoffs",

@@ -194,7 +194,7 @@ def test_in_a_notebook_a_result_is_a_table_of_escaped_text(result: SearchResult)
     result.stop_reason = "<script>alert('&')</script>"
     text = result._repr_html_()
     assert "&lt;script&gt;" in text and "<script>" not in text
-    assert text.count("<tr>") == 6 and text.count("<th>") == len(result.COLUMNS)
+    assert text.count("<tr>") == 6 and text.count("<th>") == len(result.columns)
     for individual in result.leaderboard(5):
         assert f"<td>{individual.loss:.4f}</td>" in text and f"<td>{individual.parameters:,}</td>" in text
 

@@ -129,7 +129,7 @@ def _grace_seconds(run_dir: Path) -> float:
 def _leaderboard(result: SearchResult, top: int) -> Table:
     rows = result.rows(top)
     table = Table(title=f"best {len(rows)} of {result.num_evaluations} evaluations", show_lines=True)
-    for column in result.COLUMNS:
+    for column in result.columns:
         table.add_column(column, justify="left" if column == "genome" else "right")
     for row in rows:
         table.add_row(*map(str, row))
@@ -137,7 +137,7 @@ def _leaderboard(result: SearchResult, top: int) -> Table:
 
 
 def _as_json(result: SearchResult, top: int) -> dict[str, Any]:
-    from gakeras.fitness.objectives import fold_losses, fold_metrics, spread
+    from gakeras.fitness.objectives import final_losses, fold_losses, fold_metrics, spread
 
     return {
         "run_dir": str(result.run.root),
@@ -149,6 +149,8 @@ def _as_json(result: SearchResult, top: int) -> dict[str, Any]:
                 "id": individual.id,
                 "loss": individual.loss,
                 "loss_spread": spread(fold_losses(individual.measures)),
+                "num_folds": len(individual.measures["folds"]),
+                "final_losses": final_losses(individual.measures),
                 "metric": statistics.fmean(fold_metrics(individual.measures)),
                 "parameters": individual.parameters,
                 "flops": individual.flops,

@@ -219,7 +219,12 @@ class Settings:
     @property
     def num_candidate_folds(self) -> int:
         """On how many folds a candidate is trained that nothing stops, the finals left out."""
-        return 1 if self.fidelity.kind == "rungs" else self.num_folds
+        return 1 if self.has_finals else self.num_folds
+
+    @property
+    def has_finals(self) -> bool:
+        """Whether candidates are trained on the first fold alone, and only finalists on all."""
+        return self.fidelity.kind == "rungs"
 
     @property
     def criteria(self) -> Criteria:

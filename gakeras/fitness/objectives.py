@@ -72,6 +72,20 @@ def fold_metrics(measures: Mapping[str, Any]) -> list[float]:
     return [math.nan if value is None else float(value) for value in values]
 
 
+def final_losses(measures: Mapping[str, Any]) -> list[float]:
+    """Return the losses of a finalist's folds at the length of the final training; others have none."""
+    return fold_losses({"folds": measures.get("final", ())})
+
+
 def spread(values: list[float]) -> float:
     """Return the standard deviation over folds or repeats, 0 for a single one."""
     return statistics.stdev(values) if len(values) > 1 else 0.0
+
+
+def spread_text(values: list[float], sign: str = "±") -> str:
+    """Return the spread as it stands behind a mean; of a single value nothing is known of it.
+
+    >>> f"loss 2.0000{spread_text([1.0, 3.0])}", f"loss 2.0000{spread_text([2.0])}"
+    ('loss 2.0000 ± 1.4142', 'loss 2.0000')
+    """
+    return f" {sign} {spread(values):.4f}" if len(values) > 1 else ""

@@ -11,7 +11,7 @@ from html import escape
 from gakeras.encoding import Block, Conv, Dense, Genome, GlobalPool, Inception, MaxPool
 from gakeras.encoding.blocks import Shape
 from gakeras.evolution import Individual, Proposal
-from gakeras.fitness.objectives import fold_losses, spread
+from gakeras.fitness.objectives import fold_losses, spread_text
 from gakeras.history import Evaluation
 
 MAX_REASON = 200
@@ -87,7 +87,7 @@ def origin_lines(proposal: Proposal) -> list[str]:
 
 def score_text(individual: Individual) -> str:
     """Return the loss of an individual with its spread over the folds."""
-    return f"loss {individual.loss:.4f} ± {spread(fold_losses(individual.measures)):.4f}"
+    return f"loss {individual.loss:.4f}{spread_text(fold_losses(individual.measures))}"
 
 
 def size_text(individual: Individual) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 
-from gakeras.fitness.objectives import fold_losses, fold_metrics, spread
+from gakeras.fitness.objectives import fold_losses, fold_metrics, spread, spread_text
 from gakeras.history import History
 from gakeras.plots.text import count_text
 from gakeras.report.content import duration, waiting_text
@@ -19,10 +19,10 @@ def facts(history: History) -> list[tuple[str, str]]:
     if best is None:
         return effort
     losses, metrics = fold_losses(best.measures), fold_metrics(best.measures)
-    mean, deviation = score(statistics.fmean(metrics), history), score(spread(metrics), history)
+    deviation = f" ± {score(spread(metrics), history)}" if len(metrics) > 1 else ""
     return [
-        ("best loss", f"{best.loss:.4f} ± {spread(losses):.4f}"),
-        (history.metric, f"{mean} ± {deviation}"),
+        ("best loss", f"{best.loss:.4f}{spread_text(losses)}"),
+        (history.metric, f"{score(statistics.fmean(metrics), history)}{deviation}"),
         ("parameters", f"{best.parameters:,}"),
         ("FLOPs", count_text(best.flops)),
         *([] if best.age is None else [("age", f"{best.age:,} epochs")]),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import statistics
 
-from gakeras.fitness.objectives import fold_losses, fold_metrics, spread
+from gakeras.fitness.objectives import fold_losses, fold_metrics, spread, spread_text
 from gakeras.history import History, Training
+from gakeras.leaderboard import final_loss_text
 from gakeras.plots.text import count_text
 from gakeras.report.content import Table
 
@@ -14,21 +15,25 @@ WINNER = "evolved"
 
 
 def leaders(history: History) -> Table:
-    """Return the best networks, best first."""
+    """Return the best networks, best first; where there are finals, with the losses that decide there."""
+    has_finals = history.settings.has_finals
     rows = []
     for leader in history.leaders(NUM_LEADERS):
         metrics = fold_metrics(leader.measures)
         rows.append(
             (
                 f"#{leader.id}",
-                f"{leader.loss:.4f} ± {spread(fold_losses(leader.measures)):.4f}",
+                *((final_loss_text(leader),) if has_finals else ()),
+                f"{leader.loss:.4f}{spread_text(fold_losses(leader.measures))}",
+                *((str(len(leader.measures["folds"])),) if has_finals else ()),
                 score(statistics.fmean(metrics), history),
                 f"{leader.parameters:,}",
                 count_text(leader.flops),
                 "; ".join(map(str, leader.genome.blocks)),
             )
         )
-    return Table(("", "loss", history.metric, "parameters", "FLOPs", "network"), rows)
+    loss = ("final loss", "loss", "folds") if has_finals else ("loss",)
+    return Table(("", *loss, history.metric, "parameters", "FLOPs", "network"), rows)
 
 
 def trainings(history: History) -> Table:
