@@ -133,7 +133,7 @@ def rank_finalists(individuals: Sequence[Individual], finals: FinalResults) -> l
     """Return those that got all folds, best first, with all folds as their measures and fitness.
 
     They are ranked by the mean loss at the final length over the folds that all have; where
-    there is none, by the mean over all folds at the length of the search.
+    there is none, by the mean over all folds at the length of the search. Penalties are added to both.
     """
     numbers = {number for number, _, _ in finals}
     num_folds = max([fold + 1 for _, stage, fold in finals if stage == "folds"], default=0)
@@ -149,7 +149,7 @@ def rank_finalists(individuals: Sequence[Individual], finals: FinalResults) -> l
 
     def key(finalist: Individual) -> tuple[float, float]:
         losses = [at_length[finalist.id][fold] for fold in shared]
-        return (statistics.fmean(losses) if losses else 0.0, finalist.loss)
+        return (statistics.fmean(losses) + _penalty(finalist) if losses else 0.0, finalist.loss)
 
     return sorted(ranked, key=key)
 
@@ -188,6 +188,11 @@ def _measured(running: dict[str, Step], ended: Finished) -> Measured:
     return Measured(step.number, ended.result, step.stage, (step.stretch.folds or (0,))[0])
 
 
+def _penalty(individual: Individual) -> float:
+    """Return what was added to the loss for other measures of the network, which no fold changes."""
+    return individual.loss - statistics.fmean(fold_losses(individual.measures).values())
+
+
 def _has_all_folds(number: int, finals: FinalResults, num_folds: int) -> bool:
     results = [finals.get((number, "folds", fold)) for fold in range(1, num_folds)]
     return all(result is not None and result.status == "ok" for result in results)
@@ -212,5 +217,5 @@ def _with_all_folds(individual: Individual, finals: FinalResults, num_folds: int
     folds = [individual.measures["folds"][0], *others]
     measures = {**individual.measures, "folds": folds, "final": at_length}
     values = list(individual.fitness.values)
-    values[0] = statistics.fmean(fold_losses(measures).values())
+    values[0] = statistics.fmean(fold_losses(measures).values()) + _penalty(individual)
     return replace(individual, measures=measures, fitness=Fitness(values, individual.fitness.weights))

@@ -89,6 +89,16 @@ def test_the_winner_is_the_best_at_the_final_length() -> None:
     assert ranked[0].loss == pytest.approx((0.12 + 0.3 + 0.3) / 3) and len(ranked[0].measures["folds"]) == 3
 
 
+def test_penalties_count_in_the_finals() -> None:
+    state = searched()
+    heavy = replace(state.population[2], fitness=Fitness([0.12 + 0.5]))  # the best at the final length
+    state = replace(state, population=(*state.population[:2], heavy))
+    finish(FINALS, state, FoldWorkers())
+    ranked = rank_finalists(state.population, state.finals)
+    assert [finalist.id for finalist in ranked] == [1, 0, 2]
+    assert ranked[2].loss == pytest.approx((0.12 + 0.3 + 0.3) / 3 + 0.5)
+
+
 def test_without_the_final_length_the_mean_over_all_folds_decides() -> None:
     state = searched()
     finish(replace(FINALS, num_final_folds=0), state, FoldWorkers())
