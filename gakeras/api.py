@@ -103,8 +103,8 @@ def search(
             `variation={"tournament_size": 5}` or `algorithm="generational"`;
             `max_cpu_seconds`, a budget in the workers' CPU-seconds; `fidelity="full"`, all folds for
             every candidate however many the examples are, or `"rungs"` (see `Fidelity`);
-            `objectives=("loss", "parameters")`, traded off by NSGA-II; `caps={"max_cpu_seconds": "auto"}`,
-            no candidate above a twentieth of the budget of time (docs/budgets.md has them all);
+            `objectives=("loss", "parameters")`, traded off by NSGA-II; `caps={"max_cpu_seconds": None}`,
+            also candidates above a twentieth of the budget of time (docs/budgets.md has them all);
             `search_examples=6000`, which leaves the others to the final training;
             `tensorboard=True`, which writes loss, metric, parameters and CPU-seconds of every evaluation
             for TensorBoard.
@@ -145,7 +145,7 @@ def search(
             "optimizer": optimizer,
             "learning_rate": learning_rate,
         },
-        "caps": {"max_parameters": max_parameters, "max_flops": max_flops},
+        "caps": {"max_parameters": max_parameters, "max_flops": max_flops, "max_cpu_seconds": "auto"},
         "workers": {
             "executor": executor if isinstance(executor, str) else "auto",
             "timeout_seconds": timeout_seconds,

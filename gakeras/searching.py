@@ -45,6 +45,9 @@ from gakeras.session import Session
 from gakeras.supervision import child_options
 from gakeras.tensorboard import FOLDER, EventFile, finished_results
 
+MOST_SLOTS = 5
+"""Of more workers an automatic cap counts no more than these, so that each can evaluate several networks."""
+
 ROOM = 3.0
 """An automatic cap on costs is at least so many times what the smallest network of the calibration takes."""
 
@@ -148,7 +151,8 @@ def _calibrate(
     past: Replay, run: RunDirectory, settings: Settings, dispatcher: Dispatcher, journal: JournalWriter
 ) -> None:
     """Time a few networks on a worker where costs are to be predicted, once in a run; it may fail."""
-    if settings.caps.max_cpu_seconds is None or past.calibration or past.state.timings:
+    is_capped = settings.caps.within(settings.budget_cpu_seconds(1)).max_cpu_seconds is not None
+    if not is_capped or past.calibration or past.state.timings:
         return
     (result,) = dispatcher.run([calibration_job(run, settings)])
     journal.append([{"type": "calibrated", "elapsed": past.elapsed, **result.to_json()}])
@@ -161,7 +165,8 @@ def _capped(settings: Settings, past: Replay, slots: int) -> Settings:
     num_epochs = settings.num_candidate_folds * settings.training.epochs
     small = [num_epochs * each.epoch_seconds + (each.tracing_seconds or 0.0) for each in past.calibration]
     at_least = ROOM * min(small, default=0.0)
-    return replace(settings, caps=settings.caps.within(settings.budget_cpu_seconds(slots), at_least))
+    budget = settings.budget_cpu_seconds(min(slots, MOST_SLOTS))
+    return replace(settings, caps=settings.caps.within(budget, at_least))
 
 
 def _stages(

@@ -100,7 +100,9 @@ class Settings:
     fidelity: Fidelity = field(default_factory=Fidelity)
     islands: Islands = field(default_factory=Islands)
     screening: Screening = field(default_factory=Screening)
-    caps: Caps = field(default_factory=lambda: Caps(max_parameters=2_000_000, max_flops=60_000_000))
+    caps: Caps = field(
+        default_factory=lambda: Caps(max_parameters=2_000_000, max_flops=60_000_000, max_cpu_seconds="auto")
+    )
     training: TrainingOptions = field(default_factory=TrainingOptions)
     final: FinalSettings = field(default_factory=FinalSettings)
     workers: WorkerSettings = field(default_factory=WorkerSettings)
@@ -121,10 +123,6 @@ class Settings:
             raise ValueError(
                 "a search needs a budget: max_evaluations, max_seconds, max_cpu_seconds, or more than one, "
                 "received none"
-            )
-        if self.caps.max_cpu_seconds == "auto" and self.budget_cpu_seconds(1) is None:
-            raise ValueError(
-                "caps.max_cpu_seconds: 'auto' is a share of max_cpu_seconds or max_seconds, received neither"
             )
 
     def _check_loop(self) -> None:
@@ -232,9 +230,11 @@ class Settings:
         return Criteria(self.loss, self.metric)
 
     def budget_cpu_seconds(self, slots: int) -> float | None:
-        """Return the CPU-seconds that so many workers may take by the budgets of time; None for no limit."""
+        """Return the CPU-seconds that so many workers can take by the budgets of time; None for no limit."""
         limits = [] if self.max_cpu_seconds is None else [self.max_cpu_seconds]
-        limits += [] if self.max_seconds is None else [slots * self.max_seconds]
+        limits += (
+            [] if self.max_seconds is None else [slots * self.workers.threads_per_worker * self.max_seconds]
+        )
         return min(limits, default=None)
 
     def network(self, name: str) -> Genome:

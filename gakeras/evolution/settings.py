@@ -24,9 +24,10 @@ class Caps:
     one under rungs (see `cost_model`). A worker gives up a network whose epochs turn out to take more
     than `overshoot` times their share.
     `"auto"` is the share `budget_share` of the budget of time, by default a twentieth, so that some
-    twenty networks can be evaluated; where even small ones take more, it leaves room for these, and what
-    takes no longer than the best network of the population is never turned away. Times are never the
-    same twice, so with this cap two runs of one seed may differ.
+    twenty networks can be evaluated, and several by every worker: of a budget of wall time only five
+    workers count. Where even small networks take more, it leaves room for these, and what
+    takes no longer than the best network of the population is never turned away. Without such a budget it
+    is no limit. Times are never the same twice, so with this cap two runs of one seed may differ.
     """
 
     max_parameters: PositiveInt | None = None

@@ -1,4 +1,4 @@
-"""Laws of the cap that is a share of the budget: a number from the budget alone, and refused without one."""
+"""Laws of the cap that is a share of the budget of time: a number from the budget, and none without one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from stub_runs import records, run_stub, stub_settings
 
 from gakeras.config import settings_from
 from gakeras.encoding import Genome
-from gakeras.errors import InputError
 from gakeras.evaluations import evaluation_job
 from gakeras.evolution import Caps, Fidelity, Proposal, Step, Timing
 from gakeras.replay import Replay
@@ -26,16 +25,25 @@ AUTO = {"max_cpu_seconds": "auto"}
     [
         ({"max_cpu_seconds": 200.0}, 4, 10.0),
         ({"max_seconds": 100.0}, 4, 20.0),
+        ({"max_seconds": 100.0, "workers": {"threads_per_worker": 2}}, 4, 40.0),
+        ({"max_seconds": 100.0}, 64, 25.0),
+        ({"max_cpu_seconds": 200.0}, 64, 10.0),
         ({"max_seconds": 100.0, "max_cpu_seconds": 200.0}, 1, 5.0),
     ],
-    ids=["CPU-seconds", "seconds of four workers", "the smaller of both"],
+    ids=[
+        "CPU-seconds",
+        "seconds of four workers",
+        "of eight threads",
+        "of so many that each evaluates four",
+        "CPU-seconds of so many",
+        "the smaller of both",
+    ],
 )
 def test_the_cap_is_a_twentieth_of_what_the_budget_allows(
-    budget: dict[str, float], slots: int, expected: float
+    budget: dict[str, Any], slots: int, expected: float
 ) -> None:
     settings = settings_from(stub_settings().to_json() | budget | {"caps": AUTO})
-    caps = settings.caps.within(settings.budget_cpu_seconds(slots))
-    assert caps.max_cpu_seconds == expected
+    assert _capped(settings, Replay(), slots).caps.max_cpu_seconds == expected
 
 
 @pytest.mark.parametrize("limit", [None, 3, 3.5])
@@ -55,9 +63,16 @@ def test_a_budget_for_which_even_small_networks_are_too_dear_leaves_room_for_the
     assert _capped(stub_settings(), Replay(calibration=[small]), slots=1).caps.max_cpu_seconds is None
 
 
-def test_a_share_of_evaluations_alone_is_refused() -> None:
-    with pytest.raises(InputError, match="'auto' is a share of max_cpu_seconds or max_seconds"):
-        settings_from(stub_settings().to_json() | {"caps": AUTO})
+def test_without_a_budget_of_time_nothing_is_timed_and_nothing_capped(tmp_path: Path) -> None:
+    settings = stub_settings(caps=AUTO)
+    assert _capped(settings, Replay(), slots=1).caps.max_cpu_seconds is None
+    run_stub(tmp_path / "run", executor="debug", caps=AUTO, max_evaluations=3)
+    assert records(tmp_path / "run", "calibrated") == []
+
+
+def test_it_is_the_default_but_for_a_table_of_caps_without_it() -> None:
+    assert stub_settings().caps.max_cpu_seconds == "auto"
+    assert stub_settings(caps={"max_parameters": 1000}).caps.max_cpu_seconds is None
 
 
 def test_a_search_prices_its_candidates_by_the_share_and_keeps_the_word(tmp_path: Path) -> None:
