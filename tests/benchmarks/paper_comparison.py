@@ -161,6 +161,7 @@ def train_for_real(data: str, seconds: float, workers: int) -> dict[str, int]:
                 "num_folds": 2,
                 "max_seconds": seconds,
                 "max_first_failures": 50,
+                "caps": {"max_parameters": 2_000_000, "max_flops": 60_000_000},  # and none on time
                 "training": {"epochs": 1, "batch_size": 128, "optimizer": "rmsprop"},
                 "workers": {"workers": workers},
             }
