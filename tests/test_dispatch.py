@@ -119,7 +119,7 @@ def test_a_death_is_tried_again_by_another_worker(others: int, tmp_path: Path) -
 
 def test_while_a_job_waits_for_another_worker_its_own_gets_other_work(tmp_path: Path) -> None:
     with open_dispatcher(tmp_path, "process", 2) as dispatcher:
-        dispatcher.submit(tell(0, seconds=2))
+        dispatcher.submit(tell(0, seconds=4))
         dispatcher.submit(fault_at_first("kills itself", 1, tmp_path / "log"))
         assert dispatcher.slots == 2
         assert dispatcher.collect(30) == [] and dispatcher.slots == 3

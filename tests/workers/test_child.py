@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from stub_runs import has_lines, is_running, wait_until
 
 pytestmark = pytest.mark.usefixtures("stub_jobs")
 
@@ -87,19 +87,8 @@ def test_no_child_outlives_its_killed_parent(state: str, tmp_path: Path) -> None
     with subprocess.Popen(
         [sys.executable, "-c", PARENT, str(log), state], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as parent:
-        wait_until(lambda: log.exists() and log.read_text().count("\n") >= lines)
+        wait_until(lambda: has_lines(log, lines))
         pid = int(log.read_text().split()[0])
         assert psutil.Process(pid).ppid() == parent.pid
         os.kill(parent.pid, signal.SIGKILL)
     wait_until(lambda: not is_running(pid), seconds=5)
-
-
-def is_running(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-
-
-def wait_until(condition: Any, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+from stub_runs import has_lines, wait_until
 
 from gakeras.jobs import JobResult
 from gakeras.workers import ChildOptions, run_job, stop_children
@@ -43,13 +44,6 @@ def do(
 
 def pid_of(options: ChildOptions) -> int:
     return int(do(options).measures["pid"])
-
-
-def wait_until(condition: Any, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 # Ordinary jobs
@@ -136,7 +130,7 @@ def test_a_file_stops_a_child_from_afar(options: ChildOptions, tmp_path: Path) -
     job = {"id": "0", "kind": "tell", "payload": {"seconds": 3600, "log": str(tmp_path / "log")}}
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(run_job, job, options_to_json(options), None, str(stop_file))
-        wait_until((tmp_path / "log").exists)
+        wait_until(lambda: has_lines(tmp_path / "log", 1))
         stop_file.touch()
         result = JobResult.from_json(running.result(timeout=20))
         pid = int((tmp_path / "log").read_text())
@@ -265,7 +259,7 @@ def test_signals_to_a_child_do_nothing(options: ChildOptions, name: str) -> None
         assert pid_of(options) == pid
         log = Path(options.owner) / "log"
         running = pool.submit(do, options, seconds=0.5, log=str(log))
-        wait_until(log.exists)
+        wait_until(lambda: has_lines(log, 1))
         os.kill(int(log.read_text()), getattr(signal, name))
         assert running.result().status == "ok"
 
