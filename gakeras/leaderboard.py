@@ -7,21 +7,34 @@ import statistics
 from gakeras.evolution import Individual
 from gakeras.fitness.objectives import final_losses, fold_losses, fold_metrics, spread_text
 
-COLUMNS = ("id", "loss", "metric", "parameters", "MFLOPs", "genome")
-COLUMNS_WITH_FINALS = ("id", "final loss", "loss", "folds", *COLUMNS[2:])
+
+def columns(has_finals: bool) -> tuple[str, ...]:
+    """Return what the columns of a leaderboard are."""
+    return ("id", *loss_columns(has_finals), "metric", "parameters", "MFLOPs", "genome")
 
 
-def row(individual: Individual, *, has_finals: bool = False) -> tuple[object, ...]:
-    """Return an individual under the `COLUMNS`, or those with finals, formatted."""
-    loss = f"{individual.loss:.4f}"
+def row(individual: Individual, has_finals: bool) -> tuple[object, ...]:
+    """Return an individual under the `columns`, formatted."""
     return (
         individual.id,
-        *((final_loss_text(individual), loss, len(individual.measures["folds"])) if has_finals else (loss,)),
+        *loss_cells(individual, f"{individual.loss:.4f}", has_finals),
         f"{statistics.fmean(fold_metrics(individual.measures)):.4f}",
         f"{individual.parameters:,}",
         f"{individual.flops / 1e6:.2f}",
         "; ".join(map(str, individual.genome.blocks)),
     )
+
+
+def loss_columns(has_finals: bool) -> tuple[str, ...]:
+    """Return what the columns of losses are: where only finalists got all folds, those show who did."""
+    return ("final loss", "loss", "folds") if has_finals else ("loss",)
+
+
+def loss_cells(individual: Individual, loss: str, has_finals: bool) -> tuple[str, ...]:
+    """Return an individual's loss, as it is written, under the `loss_columns`."""
+    if not has_finals:
+        return (loss,)
+    return final_loss_text(individual), loss, str(len(individual.measures["folds"]))
 
 
 def final_loss_text(individual: Individual) -> str:

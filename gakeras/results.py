@@ -20,7 +20,7 @@ from gakeras.finals import TrainingSummary
 from gakeras.fitness.objectives import Objective
 from gakeras.fitness.options import check_varied
 from gakeras.journal import read_journal
-from gakeras.leaderboard import COLUMNS, COLUMNS_WITH_FINALS, described, row
+from gakeras.leaderboard import columns, described, row
 from gakeras.replay import Replay, leaders, replay
 from gakeras.run import RunDirectory
 from gakeras.scores import mean_best_epoch
@@ -321,9 +321,9 @@ class SearchResult:
     @property
     def columns(self) -> tuple[str, ...]:
         """What the columns of the leaderboard are; where only finalists got all folds it says so."""
-        return COLUMNS_WITH_FINALS if self.settings.has_finals else COLUMNS
+        return columns(self.settings.has_finals)
 
     def rows(self, n: int) -> list[tuple[Any, ...]]:
         """Return the leaderboard as rows of the `columns`, formatted."""
         best = self.leaderboard(n) if self._past.evaluated else []
-        return [row(individual, has_finals=self.settings.has_finals) for individual in best]
+        return [row(individual, self.settings.has_finals) for individual in best]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -82,10 +82,12 @@ def spread(values: list[float]) -> float:
     return statistics.stdev(values) if len(values) > 1 else 0.0
 
 
-def spread_text(values: list[float], sign: str = "±") -> str:
+def spread_text(
+    values: list[float], sign: str = "±", number: Callable[[float], str] = "{:.4f}".format
+) -> str:
     """Return the spread as it stands behind a mean; of a single value nothing is known of it.
 
     >>> f"loss 2.0000{spread_text([1.0, 3.0])}", f"loss 2.0000{spread_text([2.0])}"
     ('loss 2.0000 ± 1.4142', 'loss 2.0000')
     """
-    return f" {sign} {spread(values):.4f}" if len(values) > 1 else ""
+    return f" {sign} {number(spread(values))}" if len(values) > 1 else ""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
 
-from gakeras.fitness.objectives import fold_losses, fold_metrics, spread, spread_text
+from gakeras.fitness.objectives import fold_losses, fold_metrics, spread_text
 from gakeras.history import History
 from gakeras.plots.text import count_text
 from gakeras.report.content import duration, waiting_text
-from gakeras.report.tables import score
+from gakeras.report.tables import mean_score
 
 
 def facts(history: History) -> list[tuple[str, str]]:
@@ -18,11 +17,9 @@ def facts(history: History) -> list[tuple[str, str]]:
     best = history.best
     if best is None:
         return effort
-    losses, metrics = fold_losses(best.measures), fold_metrics(best.measures)
-    deviation = f" ± {score(spread(metrics), history)}" if len(metrics) > 1 else ""
     return [
-        ("best loss", f"{best.loss:.4f}{spread_text(losses)}"),
-        (history.metric, f"{score(statistics.fmean(metrics), history)}{deviation}"),
+        ("best loss", f"{best.loss:.4f}{spread_text(fold_losses(best.measures))}"),
+        (history.metric, mean_score(fold_metrics(best.measures), history)),
         ("parameters", f"{best.parameters:,}"),
         ("FLOPs", count_text(best.flops)),
         *([] if best.age is None else [("age", f"{best.age:,} epochs")]),

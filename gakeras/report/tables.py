@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import statistics
+from functools import partial
 
-from gakeras.fitness.objectives import fold_losses, fold_metrics, spread, spread_text
+from gakeras.fitness.objectives import fold_losses, fold_metrics, spread_text
 from gakeras.history import History, Training
-from gakeras.leaderboard import final_loss_text
+from gakeras.leaderboard import loss_cells, loss_columns
 from gakeras.plots.text import count_text
 from gakeras.report.content import Table
 
@@ -19,21 +20,19 @@ def leaders(history: History) -> Table:
     has_finals = history.settings.has_finals
     rows = []
     for leader in history.leaders(NUM_LEADERS):
+        loss = f"{leader.loss:.4f}{spread_text(fold_losses(leader.measures))}"
         metrics = fold_metrics(leader.measures)
         rows.append(
             (
                 f"#{leader.id}",
-                *((final_loss_text(leader),) if has_finals else ()),
-                f"{leader.loss:.4f}{spread_text(fold_losses(leader.measures))}",
-                *((str(len(leader.measures["folds"])),) if has_finals else ()),
+                *loss_cells(leader, loss, has_finals),
                 score(statistics.fmean(metrics), history),
                 f"{leader.parameters:,}",
                 count_text(leader.flops),
                 "; ".join(map(str, leader.genome.blocks)),
             )
         )
-    loss = ("final loss", "loss", "folds") if has_finals else ("loss",)
-    return Table(("", *loss, history.metric, "parameters", "FLOPs", "network"), rows)
+    return Table(("", *loss_columns(has_finals), history.metric, "parameters", "FLOPs", "network"), rows)
 
 
 def trainings(history: History) -> Table:
@@ -60,7 +59,7 @@ def trainings(history: History) -> Table:
         rows.append(
             (
                 (WINNER if name == "best" else name) + ("" if where == "test" else " (on training data)"),
-                f"{score(statistics.fmean(metrics), history)} ± {score(spread(metrics), history)}",
+                mean_score(metrics, history),
                 f"{statistics.fmean(losses):.4f}",
                 str(len(metrics)),
                 f"{measures[0]['parameters']:,}",
@@ -93,6 +92,12 @@ def stopped(history: History) -> Table:
         for each in sorted(history.stopped, key=lambda each: each.number)
     ]
     return Table(("", "reason", "network"), rows)
+
+
+def mean_score(metrics: list[float], history: History) -> str:
+    """Return the mean of a metric over folds or repeats, with its spread where there are several."""
+    written = partial(score, history=history)
+    return f"{written(statistics.fmean(metrics))}{spread_text(metrics, number=written)}"
 
 
 def score(metric: float, history: History) -> str:
