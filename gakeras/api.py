@@ -164,7 +164,8 @@ def search(
     )
     arrays = as_arrays(x, y, x_test, y_test, sample_weight)
     session = Session(time_limit, checked.workers.grace_seconds)
-    return run_search(checked, arrays, run_dir=run_dir, executor=executor, session=session, progress=progress)
+    given = None if isinstance(executor, str) else executor  # names are in the settings
+    return run_search(checked, arrays, run_dir=run_dir, executor=given, session=session, progress=progress)
 
 
 def run_search(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gakeras.config import settings_from
 from gakeras.continuing import Plan
@@ -13,7 +13,7 @@ from gakeras.executors import ExecutorChoice
 from gakeras.growth import Growth, continue_growth, growth_settings, open_growth
 from gakeras.lineage import Lineage, continue_synthesis, open_synthesis, synthesis_settings
 from gakeras.results import SearchResult
-from gakeras.run import open_run
+from gakeras.run import RunDirectory, open_run
 from gakeras.searching import continue_search
 from gakeras.session import Session
 
@@ -42,7 +42,8 @@ def resume(
     Args:
         run_dir: The directory of the run.
         max_evaluations, max_seconds, max_cpu_seconds: A new budget for a whole search, what it
-            has used included; by default the one it was started with.
+            has used included; by default the one it was started with. One that is given takes the place
+            of all three: without a budget of time there is no limit on it, and no automatic cap on costs.
         generations, iterations: The same for a synthesis, and for a growth.
         executor, workers: Other workers than it was started with.
         time_limit: Seconds until this call returns, to be gone on with by another one.
@@ -70,36 +71,55 @@ def resume(
             raise _other_budget(name, run.kind)
     own = {name: budgets[name] for name, kind in _BUDGETS.items() if kind == run.kind}
     is_given = any(value is not None for value in own.values())  # one in the place of all there were
-    options = own if is_given else {}, executor, workers, session, time_limit
+
+    def changed(plain: dict[str, Any]) -> dict[str, Any]:
+        own_workers = plain["workers"] | ({} if workers is None else {"workers": workers})
+        return plain | (own if is_given else {}) | {"workers": own_workers}
+
+    return _go_on(run, changed, executor, session, time_limit, progress)
+
+
+def resume_under(
+    run_dir: str | Path, settings: Plan, *, session: Session, progress: bool = True
+) -> SearchResult | Lineage | Growth:
+    """Go on with a run that was found to be one of these settings: its budget and workers are theirs."""
+    theirs = settings.to_json()
+
+    def changed(plain: dict[str, Any]) -> dict[str, Any]:
+        return plain | {name: theirs[name] for name in (*_BUDGETS, *_ALSO_THEIRS) if name in plain}
+
+    return _go_on(open_run(Path(run_dir)), changed, settings.workers.executor, session, None, progress)
+
+
+def _go_on(
+    run: RunDirectory,
+    changed: Callable[[dict[str, Any]], dict[str, Any]],
+    executor: ExecutorChoice | None,
+    session: Session | None,
+    time_limit: float | None,
+    progress: bool,
+) -> SearchResult | Lineage | Growth:
+    """Go on under what `changed` makes of the settings, as plain values, that a run was started with."""
+
+    def under(plan: PlanKind, read: Callable[..., PlanKind]) -> tuple[PlanKind, ExecutorChoice, Session]:
+        settings = read(changed(plan.to_json()), origin="the arguments")
+        choice = executor if executor is not None else settings.workers.executor
+        return settings, choice, session or Session(time_limit, settings.workers.grace_seconds)
+
     match run.kind:
         case "synthesis":
             synthesis = open_synthesis(run.root)
             return continue_synthesis(
-                synthesis, *_under(synthesis.plan, synthesis_settings, *options), progress=progress
+                synthesis, *under(synthesis.plan, synthesis_settings), progress=progress
             )
         case "growth":
             growth = open_growth(run.root)
-            return continue_growth(growth, *_under(growth.plan, growth_settings, *options), progress=progress)
-    return continue_search(run, *_under(run.settings, settings_from, *options), progress=progress)
+            return continue_growth(growth, *under(growth.plan, growth_settings), progress=progress)
+    return continue_search(run, *under(run.settings, settings_from), progress=progress)
 
 
-def _under(
-    plan: PlanKind,
-    read: Callable[..., PlanKind],
-    budgets: Mapping[str, float | None],
-    executor: ExecutorChoice | None,
-    workers: int | None,
-    session: Session | None,
-    time_limit: float | None,
-) -> tuple[PlanKind, ExecutorChoice, Session]:
-    """Return the settings that a run is gone on with, who works, and for how long."""
-    plain = plan.to_json() | dict(budgets)
-    if workers is not None:
-        plain["workers"] |= {"workers": workers}
-    settings = read(plain, origin="the arguments")
-    choice = executor if executor is not None else settings.workers.executor
-    return settings, choice, session or Session(time_limit, settings.workers.grace_seconds)
-
+_ALSO_THEIRS = ("workers", "tensorboard", "ensemble")
+"""What a run may go on with that another config says, beside its budget."""
 
 _BUDGETS = {
     "max_evaluations": "search",

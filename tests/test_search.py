@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -268,8 +268,10 @@ def test_a_model_is_saved_as_a_keras_file_or_not_at_all(path: str, result: Searc
 def test_settings_of_a_table_change_what_they_name_and_leave_the_arguments(
     tmp_path: Path, stub_jobs: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gakeras.api.continue_search", lambda run, settings, *rest, **options: settings)
-    settings: Any = gakeras.search(
+    monkeypatch.setattr(
+        "gakeras.api.continue_search", lambda run, settings, executor, *rest, **options: (settings, executor)
+    )
+    settings, executor = cast(Any, gakeras.search)(
         ROWS,
         LABELS,
         num_folds=2,
@@ -279,6 +281,7 @@ def test_settings_of_a_table_change_what_they_name_and_leave_the_arguments(
         training={"optimizer": "sgd"},
         caps={"max_parameters": 99},
         space=SearchSpace.paper(max_dense_layers=1),
+        workers={"executor": "serial"},
         run_dir=tmp_path / "run",
     )
     training = settings.training
@@ -286,6 +289,7 @@ def test_settings_of_a_table_change_what_they_name_and_leave_the_arguments(
     assert (settings.caps.max_parameters, settings.caps.max_flops) == (99, None)
     assert settings.space == SearchSpace.paper(max_dense_layers=1)
     assert settings.max_evaluations == 100  # where no budget is given
+    assert settings.workers.executor == executor == "serial"
 
 
 def test_a_summary_is_the_average_spread_and_range_of_its_repeats() -> None:

@@ -16,10 +16,12 @@ from stub_runs import TABLE, finished, records, stub_settings
 from gakeras.api import holds_run, run_search
 from gakeras.beginning import create_run
 from gakeras.dispatch import Dispatcher
+from gakeras.encoding import Genome
 from gakeras.errors import InputError, Unfinished
 from gakeras.evaluations import MIN_TIMEOUT_SECONDS, Evaluations, linger_seconds
-from gakeras.evolution import Duration, SearchState
-from gakeras.resuming import resume
+from gakeras.evolution import Duration, Proposal, SearchState, Step
+from gakeras.evolution.state import Stage
+from gakeras.resuming import resume, resume_under
 from gakeras.session import Session, parse_seconds
 
 SECONDS = [Duration(1, float(n)) for n in range(1, 11)]  # 90 % of them took 9 seconds or less
@@ -152,17 +154,52 @@ def test_a_directory_holds_a_run_of_the_same_settings_or_is_refused(tmp_path: Pa
         holds_run(tmp_path / "run", stub_settings(seed=4, training={"epochs": 3}))
 
 
+def test_a_run_goes_on_with_the_budget_and_the_workers_of_another_config(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_run(tmp_path / "run", stub_settings(max_evaluations=7, max_seconds=9.0), TABLE)
+    others = {"timeout_seconds": 5.0, "workers": 3, "executor": "serial"}
+    theirs = stub_settings(
+        max_evaluations=None, max_cpu_seconds=50.0, workers=others, tensorboard=True, backend="jax"
+    )
+    seen: list[Any] = []
+    monkeypatch.setattr("gakeras.resuming.continue_search", lambda *given, **named: seen.append(given))
+    resume_under(tmp_path / "run", theirs, session=Session(None), progress=False)
+    _, settings, executor, _ = seen[0]
+    assert (settings.max_evaluations, settings.max_seconds, settings.max_cpu_seconds) == (None, None, 50.0)
+    assert settings.workers == theirs.workers and executor == "serial" and settings.tensorboard
+    assert settings.backend == "tensorflow" and settings.fidelity.kind == "full"  # the run's own
+    resume(tmp_path / "run", max_cpu_seconds=60.0, workers=2, progress=False)
+    _, settings, _, _ = seen[1]
+    assert (settings.max_evaluations, settings.max_seconds, settings.max_cpu_seconds) == (None, None, 60.0)
+    assert settings.workers.workers == 2
+
+
 # How long an evaluation may take
 
 
 def timeout_of(
-    seconds: list[float], left: float | None, timeout: float | None, medians: float | None, tmp_path: Path
+    seconds: list[float],
+    left: float | None,
+    timeout: float | None,
+    medians: float | None,
+    tmp_path: Path,
+    stage: Stage = "search",
 ) -> float | None:
     workers = {"timeout_seconds": timeout, "timeout_in_medians": medians}
     state = SearchState(durations=[Duration(1, each) for each in seconds])
     dispatcher: Dispatcher = SimpleNamespace(slots=1)  # type: ignore[assignment]
     run = create_run(tmp_path / "run", stub_settings(), TABLE)
-    return Evaluations(run, stub_settings(workers=workers), state, dispatcher, lambda: left).timeout_seconds()
+    settings = stub_settings(workers=workers, training={"epochs": 4}, final={"epochs": 12})
+    step = Step(Proposal(0, Genome.parse("dense #3 activation=relu")), stage=stage)
+    return Evaluations(run, settings, state, dispatcher, lambda: left).timeout_seconds(step)
+
+
+def test_a_fold_of_the_final_length_may_take_longer_by_as_much_as_that_is_longer(tmp_path: Path) -> None:
+    for stage, expected in (("search", 60.0), ("folds", 60.0), ("final", 180.0)):
+        limits = ([3.0] * 5, None, None, 20.0, tmp_path / stage)
+        assert timeout_of(*limits, stage) == expected  # type: ignore[arg-type]
+    assert timeout_of([3.0] * 5, None, 70.0, 20.0, tmp_path / "the user's", "final") == 70.0
 
 
 @pytest.mark.parametrize(

@@ -76,15 +76,7 @@ def grow(
     }
     settings, base_dir = _settings(target, with_options(overrides, options))
     session = begin_session(time_limit, settings.workers.grace_seconds)
-    going_on = resumed_if_there(
-        resume_mode,
-        run_dir,
-        settings,
-        holds_growth,
-        iterations=settings.iterations,
-        session=session,
-        progress=progress,
-    )
+    going_on = resumed_if_there(resume_mode, run_dir, settings, holds_growth, session, progress)
     if going_on is not None:
         assert isinstance(going_on, api.Growth), "a growth was found to be there"
         finish_growth(going_on)

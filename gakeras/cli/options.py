@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -78,6 +78,9 @@ ExecutorOption = Annotated[str | None, typer.Option(help="auto, serial, process,
 WorkersOption = Annotated[int | None, typer.Option(help="Networks trained at the same time.")]
 EvaluationsOption = Annotated[int | None, typer.Option(help="Budget of a whole search, in evaluations.")]
 SecondsOption = Annotated[float | None, typer.Option(help="Budget of a whole search, in seconds.")]
+CpuSecondsOption = Annotated[
+    float | None, typer.Option(help="Budget of a whole search, in CPU-seconds of its workers.")
+]
 GenerationsOption = Annotated[int | None, typer.Option(help="Generations of a whole synthesis, at the most.")]
 IterationsOption = Annotated[int | None, typer.Option(help="K, iterations of a whole growth.")]
 SeedOption = Annotated[int | None, typer.Option(help="Seed of the run.")]
@@ -116,15 +119,15 @@ def resumed_if_there(
     run_dir: Path | None,
     settings: PlanKind,
     holds: Callable[[Path, PlanKind], bool],
-    **options: Any,
+    session: Session,
+    progress: bool,
 ) -> SearchResult | Lineage | Growth | None:
-    """Go on with a run of these settings, with their workers, where that is wanted and there is one."""
-    from gakeras.resuming import resume
+    """Go on with a run of these settings, where that is wanted and there is one."""
+    from gakeras.resuming import resume_under
 
     if mode is not ResumeMode.auto or run_dir is None or not holds(run_dir, settings):
         return None
-    workers = settings.workers
-    return resume(run_dir, executor=workers.executor, workers=workers.workers, **options)
+    return resume_under(run_dir, settings, session=session, progress=progress)
 
 
 def begin_session(time_limit: str | None, grace_seconds: float) -> Session:

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from gakeras.cli.growths import finish_growth, growth_as_json, show_growth
 from gakeras.cli.options import (
+    CpuSecondsOption,
     EvaluationsOption,
     ExecutorOption,
     GenerationsOption,
@@ -40,6 +41,7 @@ def resume(
     workers: WorkersOption = None,
     max_evaluations: EvaluationsOption = None,
     max_seconds: SecondsOption = None,
+    max_cpu_seconds: CpuSecondsOption = None,
     generations: GenerationsOption = None,
     iterations: IterationsOption = None,
     time_limit: LimitOption = None,
@@ -56,6 +58,7 @@ def resume(
         run_dir,
         max_evaluations=max_evaluations,
         max_seconds=max_seconds,
+        max_cpu_seconds=max_cpu_seconds,
         generations=generations,
         iterations=iterations,
         executor=executor,

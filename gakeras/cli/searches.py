@@ -10,6 +10,7 @@ from rich.table import Table
 
 from gakeras.cli.options import (
     ConfigArgument,
+    CpuSecondsOption,
     EvaluationsOption,
     ExecutorOption,
     LimitOption,
@@ -45,6 +46,7 @@ def search(
     workers: WorkersOption = None,
     max_evaluations: EvaluationsOption = None,
     max_seconds: SecondsOption = None,
+    max_cpu_seconds: CpuSecondsOption = None,
     seed: SeedOption = None,
     time_limit: LimitOption = None,
     resume_mode: ResumeOption = ResumeMode.never,
@@ -70,21 +72,13 @@ def search(
         "workers.workers": workers,
         "max_evaluations": max_evaluations,
         "max_seconds": max_seconds,
+        "max_cpu_seconds": max_cpu_seconds,
         "seed": seed,
         "tensorboard": "true" if tensorboard else None,
     }
     settings = load_config(path, with_options(overrides, options))
     session = begin_session(time_limit, settings.workers.grace_seconds)
-    going_on = resumed_if_there(
-        resume_mode,
-        run_dir,
-        settings,
-        api.holds_run,
-        max_evaluations=settings.max_evaluations,
-        max_seconds=settings.max_seconds,
-        session=session,
-        progress=progress,
-    )
+    going_on = resumed_if_there(resume_mode, run_dir, settings, api.holds_run, session, progress)
     if going_on is not None:
         assert not isinstance(going_on, api.Lineage | api.Growth), "a search was found to be there"
         finish_search(going_on, session)

@@ -80,15 +80,7 @@ def synthesize(
     }
     settings, base_dir = _settings(target, with_options(overrides, options))
     session = begin_session(time_limit, settings.workers.grace_seconds)
-    going_on = resumed_if_there(
-        resume_mode,
-        run_dir,
-        settings,
-        holds_synthesis,
-        generations=settings.generations,
-        session=session,
-        progress=progress,
-    )
+    going_on = resumed_if_there(resume_mode, run_dir, settings, holds_synthesis, session, progress)
     if going_on is not None:
         assert isinstance(going_on, api.Lineage), "a synthesis was found to be there"
         finish_synthesis(going_on)
