@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,9 +13,36 @@ from gakeras.errors import InputError
 _BATCH = 64
 
 
+class Images(NamedTuple):
+    """Images, their classes by number, and the names of the classes in the order of their numbers."""
+
+    x: np.ndarray
+    y: np.ndarray
+    class_names: list[str]
+
+
+def read_folders(
+    train: Path, test: Path, image_size: tuple[int, int], channels: int = 3, limit: int | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return x, y, x_test and y_test of two folders; classes are numbered as the training folder has them.
+
+    Raises `InputError` as `read_folder` does, and for test images of a class without training images.
+    """
+    trained, tested = read_folder(train, image_size, channels, limit), read_folder(test, image_size, channels)
+    unknown = sorted(set(tested.class_names) - set(trained.class_names))
+    if unknown:
+        raise InputError(
+            "Test images belong to classes of the training images.",
+            expected=f"folders in {test} among {', '.join(trained.class_names)}",
+            received=", ".join(unknown),
+        )
+    numbers = np.array([trained.class_names.index(name) for name in tested.class_names])
+    return trained.x, trained.y, tested.x, numbers[tested.y]
+
+
 def read_folder(
     path: Path, image_size: tuple[int, int], channels: int = 3, limit: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Images:
     """Return the images of a folder as whole numbers from 0 to 255, and their classes.
 
     They are resized bilinearly, come in an order that is always the same and mixed, and are on disk,
@@ -47,6 +74,7 @@ def read_folder(
             expected=f"folders of .png, .jpg, .bmp or .gif files in {path}",
             received=str(error).splitlines()[0],
         ) from None
+    class_names = list(stream.class_names)
     if limit is not None:
         stream = stream.unbatch().take(limit).batch(_BATCH)
-    return read_stream(stream, dtype="uint8")
+    return Images(*read_stream(stream, dtype="uint8"), class_names)

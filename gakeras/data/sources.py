@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gakeras.data.archives import read_archive
 from gakeras.data.arrays import Arrays
-from gakeras.data.folders import read_folder
+from gakeras.data.folders import read_folder, read_folders
 from gakeras.data.stl10 import FOLDER, read_stl10
 from gakeras.errors import InputError
 
@@ -111,10 +111,10 @@ def _load_folders(
 ) -> Arrays:
     root = base_dir / path
     train, test = root / "train", root / "test"
-    if not train.is_dir():
-        return Arrays(*read_folder(root, image_size, channels, limit))
-    tested = read_folder(test, image_size, channels) if test.is_dir() else (None, None)
-    return Arrays(*read_folder(train, image_size, channels, limit), *tested)
+    if train.is_dir() and test.is_dir():
+        return Arrays(*read_folders(train, test, image_size, channels, limit))
+    x, y, _ = read_folder(train if train.is_dir() else root, image_size, channels, limit)
+    return Arrays(x, y)
 
 
 def _expanded(source: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,18 @@ def test_folders_of_images_are_a_source(images: Path) -> None:
     np.testing.assert_array_equal(arrays.x, again.x)
     with pytest.raises(InputError, match="a folder for each class"):
         load_source(str(images / "nowhere"), image_size=(8, 8))
+
+
+def test_test_images_are_numbered_as_the_training_images_are(images: Path, tmp_path: Path) -> None:
+    shutil.copytree(images / "train", tmp_path / "train")
+    shutil.copytree(images / "test" / "dark", tmp_path / "test" / "dark")  # there is no bright one
+    arrays = load_source(str(tmp_path), image_size=(8, 8))
+    assert (
+        arrays.y_test is not None and set(arrays.y_test.tolist()) == {1} and set(arrays.y.tolist()) == {0, 1}
+    )
+    (tmp_path / "test" / "dark").rename(tmp_path / "test" / "darker")
+    with pytest.raises(InputError, match="among bright, dark.*Received: darker"):
+        load_source(str(tmp_path), image_size=(8, 8))
 
 
 def folder(path: Path) -> tf.data.Dataset:

@@ -64,6 +64,18 @@ def test_a_table_is_standardised_by_mean_and_deviation_of_its_columns() -> None:
     np.testing.assert_allclose(predict(model, X), expected, atol=1e-3)
 
 
+@pytest.mark.parametrize("unit", [1e-9, 1e-6, 1e6, 1e9])
+def test_a_table_and_targets_in_any_unit_are_standardised(unit: float) -> None:
+    model = table_model(TASKS["regression"])
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(3.0, 1.0, (40, 4)) * unit, rng.normal(2.0, 1.0, (40, 2)) * unit
+    set_statistics(model, x, y)
+    scaled = values(model.get_layer(INPUT_STATISTICS)(x.astype(np.float32)))
+    np.testing.assert_allclose(scaled.std(axis=0), 1.0, rtol=1e-3)
+    mean, above = values(model.get_layer(TARGET_STATISTICS)(np.array([[0, 0], [1, 1]], np.float32)))
+    np.testing.assert_allclose([mean, above - mean], [y.mean(axis=0), y.std(axis=0)], rtol=1e-3)
+
+
 def test_new_statistics_count_although_the_model_is_already_traced() -> None:
     model, x, new = table_model(), X[:20], X[20:] * 5 - 50
     set_statistics(model, x, np.zeros(20))
