@@ -21,7 +21,7 @@ def row(individual: Individual, has_finals: bool) -> tuple[object, ...]:
         f"{statistics.fmean(fold_metrics(individual.measures)):.4f}",
         f"{individual.parameters:,}",
         f"{individual.flops / 1e6:.2f}",
-        "; ".join(map(str, individual.genome.blocks)),
+        individual.genome.one_line,
     )
 
 
@@ -44,7 +44,7 @@ def final_loss_text(individual: Individual) -> str:
 
 
 def described(individual: Individual, metric: str) -> list[str]:
-    """Return lines of what an individual is: its scores and size, and its blocks below."""
+    """Return lines of what an individual is: its scores and size, and its genome below."""
     age = "" if individual.age is None else f", trained for {individual.age} epochs with its ancestors"
     size = f"{individual.parameters:,} parameters, {individual.flops / 1e6:.2f} MFLOPs{age}"
     losses, metrics = fold_losses(individual.measures), fold_metrics(individual.measures)
@@ -55,5 +55,5 @@ def described(individual: Individual, metric: str) -> list[str]:
     )
     final = final_loss_text(individual)
     at_length = f", loss {final} at the final length" if final else ""
-    blocks = [f"  {block}" for block in individual.genome.blocks]
-    return [f"individual {individual.id}, {scores}{at_length}, {size}", *blocks]
+    lines = [f"  {line}" for line in str(individual.genome).splitlines()]
+    return [f"individual {individual.id}, {scores}{at_length}, {size}", *lines]

@@ -128,6 +128,11 @@ class Genome:
     def __str__(self) -> str:
         return "\n".join(map(str, (*self.blocks, *self.learning)))
 
+    @property
+    def one_line(self) -> str:
+        """The printed form on one line, as a row of a table has it."""
+        return "; ".join(str(self).splitlines())
+
     def _parts_to_json(self, *, lineage: bool = False) -> dict[str, Any]:
         parts = {part: [_block_to_json(block, lineage) for block in getattr(self, part)] for part in PARTS}
         return {part: blocks for part, blocks in parts.items() if blocks}
@@ -178,6 +183,8 @@ def _parse_block(line: str) -> Block | Learning:
 def _parse_value(text: str) -> Any:
     if "," in text:
         return tuple(map(_parse_value, text.split(",")))
+    if text in ("True", "False"):
+        return text == "True"
     for number in (int, float):
         try:
             return number(text)

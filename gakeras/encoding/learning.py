@@ -27,7 +27,7 @@ _PARTS = ("shift", "crop", "erase")
 
 @plain_dataclass(frozen=True, slots=True)
 class Learning:
-    """The genes of learning; None is what the run has for all its networks.
+    """The genes of learning; None is what the run has for all its networks, and 0 or False none of it.
 
     Images may be flipped left to right, shifted by at most `shift` of their height and width,
     cropped by at most `crop` of them, and made zero in a rectangle of at most `erase` of them, at
@@ -43,10 +43,10 @@ class Learning:
     learning_rate: float | None = None
     batch_size: int | None = None
     schedule: Schedule | None = None
-    flip: bool = False
-    shift: float = 0.0
-    crop: float = 0.0
-    erase: float = 0.0
+    flip: bool | None = None
+    shift: float | None = None
+    crop: float | None = None
+    erase: float | None = None
 
     def __post_init__(self) -> None:
         for name, known in (("optimizer", Optimizer), ("schedule", Schedule)):
@@ -55,20 +55,21 @@ class Learning:
                 raise _unknown(name, f"one of {', '.join(get_args(known))}", value)
         if self.batch_size is not None:
             check_at_least_one("Learning", batch_size=self.batch_size)
-        check_flags("Learning", flip=self.flip)
+        if self.flip is not None:
+            check_flags("Learning", flip=self.flip)
         rate = self.learning_rate
         if rate is not None and not (_is_number(rate) and 0 < rate < math.inf):
             raise _unknown("learning_rate", "a number above 0", rate)
         for name in _PARTS:
             value = getattr(self, name)
-            if not (_is_number(value) and 0 <= value < 1):
+            if value is not None and not (_is_number(value) and 0 <= value < 1):
                 raise _unknown(name, "a part of the image, from 0 to less than 1", value)
 
     @property
     def genes(self) -> dict[str, Any]:
-        """The genes that say something else than the run."""
-        values = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
-        return {name: value for name, (value, default) in values.items() if value != default}
+        """The genes that are not left to the run."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
 
     def __str__(self) -> str:
         words = [
@@ -152,11 +153,11 @@ class LearningSpace:
             case "schedule":
                 return value if value in self.schedules else self.schedules[0]
             case "flip":
-                return self.flip == 1 or value
+                return self.flip == 1 or bool(value)
             case "learning_rate" if self.learning_rate:
                 return _rounded(value or self.learning_rate[0], self.learning_rate)
         smallest, largest = getattr(self, gene)
-        return min(max(smallest, value), largest)
+        return min(max(smallest, value or 0.0), largest)
 
     def step(self, learning: Learning, gene: str, step: float, rng: random.Random) -> Learning:
         """Return the genes with one changed: a number moved by `step`, anything else drawn anew.
@@ -169,7 +170,7 @@ class LearningSpace:
             changed: Any = _rounded(value * 10**step, self.learning_rate)
         elif gene in _PARTS:
             smallest, largest = getattr(self, gene)
-            changed = min(max(smallest, round(value + step / 10, 2)), largest)
+            changed = min(max(smallest, round((value or 0.0) + step / 10, 2)), largest)
         elif gene == "flip":
             changed = not value if self.flip < 1 else value
         else:

@@ -29,7 +29,7 @@ def leaders(history: History) -> Table:
                 score(statistics.fmean(metrics), history),
                 f"{leader.parameters:,}",
                 count_text(leader.flops),
-                "; ".join(map(str, leader.genome.blocks)),
+                leader.genome.one_line,
             )
         )
     return Table(("", *loss_columns(has_finals), history.metric, "parameters", "FLOPs", "network"), rows)
@@ -79,7 +79,7 @@ def failures(history: History) -> Table:
     ]
     away = [(proposal, str(proposal.verdict), proposal.reason) for proposal in history.turned_away]
     rows = [
-        (f"#{proposal.number}", status, reason or "", "; ".join(map(str, proposal.genome.blocks)))
+        (f"#{proposal.number}", status, reason or "", proposal.genome.one_line)
         for proposal, status, reason in sorted([*failed, *away], key=lambda row: row[0].number)
     ]
     return Table(("", "status", "reason", "network"), rows)
@@ -88,7 +88,7 @@ def failures(history: History) -> Table:
 def stopped(history: History) -> Table:
     """Return every evaluation that was given up early, with its reason."""
     rows = [
-        (f"#{each.number}", each.result.reason or "", "; ".join(map(str, each.proposal.genome.blocks)))
+        (f"#{each.number}", each.result.reason or "", each.proposal.genome.one_line)
         for each in sorted(history.stopped, key=lambda each: each.number)
     ]
     return Table(("", "reason", "network"), rows)

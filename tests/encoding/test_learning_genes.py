@@ -49,6 +49,10 @@ def test_genes_come_back_from_their_printed_form_and_their_json_and_count_in_the
         " crop=0.05 erase=0.3"
     )
     assert Genome.parse(str(genome)) == genome == Genome.from_json(json.loads(json.dumps(genome.to_json())))
+    off = genome_with(Learning(flip=False, shift=0.0))
+    assert str(off).splitlines()[1] == "learning flip=False shift=0.0" and Genome.parse(str(off)) == off
+    assert off.to_json()["learning"] == [{"kind": "learning", "flip": False, "shift": 0.0}]
+    assert off.digest not in (genome.digest, genome_with().digest)
     assert genome.digest != genome_with().digest and genome.blocks == genome_with().blocks
     assert genome_with(Learning("adam")).to_json()["learning"] == [{"kind": "learning", "optimizer": "adam"}]
 

@@ -28,9 +28,8 @@ GENES = LearningSpace(
     erase=(0.0, 0.4),
 )
 SPACE = SearchSpace(learning=GENES)
-GENOME = Genome(
-    (Conv(20, 3, "relu"),), (Dense(20, "relu"),), learning=(Learning("adam", 0.001, 32, "cosine", shift=0.1),)
-)
+GENES = Learning("adam", 0.001, 32, "cosine", False, 0.1, 0.0, 0.0)
+GENOME = Genome((Conv(20, 3, "relu"),), (Dense(20, "relu"),), learning=(GENES,))
 OPERATORS = {
     "changeOptimizer": "optimizer",
     "changeLearningRate": "learning_rate",
@@ -115,13 +114,15 @@ def test_any_chain_of_operators_stays_in_the_space(seed: int, shape: tuple[int, 
         ({"optimizer": "sgd"}, {"optimizer": "sgd", "learning_rate": None}),
         ({"optimizer": "sgd", "learning_rate": 0.2}, {"optimizer": "sgd", "learning_rate": 0.2}),
         ({"flip": True, "shift": 0.1}, {"flip": True, "shift": 0.1}),
+        ({"flip": False, "shift": 0.0}, {"flip": False, "shift": 0.0}),
+        ({"erase": 0.3}, {"erase": 0.3}),
     ],
     ids=str,
 )
 def test_training_is_as_the_genes_say_and_else_as_the_run(
     genes: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    options = TrainingOptions(7, 128, "rmsprop", 0.003)
+    options = TrainingOptions(7, 128, "rmsprop", 0.003, shift=0.2, flip=True)
     genome = replace(GENOME, learning=(Learning(**genes),))
     assert training_of(genome, options) == replace(options, **expected)
     assert training_of(replace(GENOME, learning=()), options) == options
