@@ -43,7 +43,7 @@ class Evaluations:
     def submit(self, step: Step) -> None:
         """Start a step of the evaluation of a proposal."""
         job = evaluation_job(step, self.run, self.settings, chosen_policy(self.state, step.number))
-        self.dispatcher.submit(job, self.timeout_seconds())
+        self.dispatcher.submit(job, self.timeout_seconds(step))
 
     def collect(self, timeout: float | None) -> list[Finished]:
         """Wait `timeout` seconds at the most for an evaluation to end; return all that have."""
@@ -54,13 +54,17 @@ class Evaluations:
             results += self.dispatcher.collect(0.0)
         return [Finished(int(result.job_id.partition("/")[0]), result) for result in results]
 
-    def timeout_seconds(self) -> float | None:
-        """Return the longest time an evaluation that starts now may take; None for no limit."""
-        workers = self.settings.workers
+    def timeout_seconds(self, step: Step) -> float | None:
+        """Return the longest time a step that starts now may take; None for no limit.
+
+        The median is that of evaluations in the search; a fold of the final length takes longer.
+        """
+        workers, own, final = self.settings.workers, self.settings.training, self.settings.final
+        longer = max(1.0, final.epochs / own.epochs) if step.stage == "final" else 1.0
         median, left = median_seconds(self.state.durations), self.seconds_left()
         limits = [] if workers.timeout_seconds is None else [workers.timeout_seconds]
         if median is not None and workers.timeout_in_medians is not None:
-            limits.append(max(MIN_TIMEOUT_SECONDS, workers.timeout_in_medians * median))
+            limits.append(max(MIN_TIMEOUT_SECONDS, longer * workers.timeout_in_medians * median))
         return longest_job(min(limits, default=None), left)
 
 

@@ -14,6 +14,7 @@ from gakeras.encoding.blocks import Shape
 from gakeras.errors import JournalError
 from gakeras.evolution import Finished, Individual, Measured, Proposal
 from gakeras.evolution.finalists import FinalResults
+from gakeras.evolution.pieces import busy_seconds
 from gakeras.evolution.state import Stage
 from gakeras.jobs import JobResult
 from gakeras.journal import Record, read_run_of
@@ -37,10 +38,18 @@ class Evaluation:
         """The number of the proposal, which is also the individual's id."""
         return self.proposal.number
 
-    @property
-    def seconds(self) -> float:
-        """How long its worker was busy with it."""
-        return max(self.result.end - self.result.start, 0.0)
+
+@dataclass(frozen=True)
+class Stint:
+    """What a worker did for a proposal in one go: an evaluation, a step of one, or a fold of the finals.
+
+    `seconds` are those it was busy, `elapsed` those of the run's budget that were used at its end.
+    """
+
+    number: int
+    result: JobResult
+    elapsed: float
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,7 @@ class History:
         settings: The settings, validated.
         proposals: Every proposal by its number, those never evaluated included.
         evaluations: What was evaluated, in the order in which results came in.
+        stints: What the workers did for that, in the same order; several for an evaluation in steps.
         trainings: The final trainings, in order.
         finals: What finalists got beyond the first fold, where the search has such.
         elapsed: Seconds of its budget the search has used, over all its sessions.
@@ -78,6 +88,7 @@ class History:
     elapsed: float = 0.0
     has_ended: bool = False
     finals: FinalResults = field(default_factory=dict)
+    stints: Sequence[Stint] = ()
 
     @property
     def succeeded(self) -> list[Evaluation]:
@@ -141,7 +152,7 @@ class History:
 
     def leaders(self, n: int) -> list[Individual]:
         """Return the best `n` individuals, best first, no two with equal genomes."""
-        return leaders(self.individuals.values(), self.finals, n)
+        return leaders(self.individuals.values(), self.finals, self.settings.fidelity.num_finalists, n)
 
     def ancestors(self, number: int) -> list[int]:
         """Return an individual's number and those of all its ancestors, youngest first."""
@@ -179,12 +190,18 @@ def read_history(path: str | Path) -> History:
     settings = settings_from(journal.header["settings"], origin=str(file))
     proposals: dict[int, Proposal] = {}
     evaluations: list[Evaluation] = []
+    stints: list[Stint] = []
+    pieces: dict[int, list[JobResult]] = {}
     trainings: list[Training] = []
     finals: dict[tuple[int, Stage, int], JobResult] = {}
     elapsed, has_ended = 0.0, False
     for line, record in enumerate(journal.records, start=2):
         elapsed = max(elapsed, record.get("elapsed", 0.0))
         event = event_of(record)
+        if isinstance(event, Measured | Finished):
+            earlier = pieces.get(event.number, []) if isinstance(event, Finished) else []
+            seconds = busy_seconds(event.result, earlier)
+            stints.append(Stint(event.number, event.result, record["elapsed"], seconds))
         if isinstance(event, Proposal):
             proposals[event.number] = event
             has_ended = False
@@ -194,12 +211,16 @@ def read_history(path: str | Path) -> History:
             evaluations.append(
                 _evaluation(proposals[event.number], event.result, record["elapsed"], settings)
             )
-        elif isinstance(event, Measured) and event.stage != "search":
+        elif isinstance(event, Measured) and event.stage == "search":
+            pieces.setdefault(event.number, []).append(event.result)
+        elif isinstance(event, Measured):
             finals[event.number, event.stage, event.fold] = event.result
         elif record["type"] == "trained":
             trainings.append(_training(record))
             has_ended = True
-    return History(journal.header, settings, proposals, evaluations, trainings, elapsed, has_ended, finals)
+    return History(
+        journal.header, settings, proposals, evaluations, trainings, elapsed, has_ended, finals, stints
+    )
 
 
 def _evaluation(proposal: Proposal, result: JobResult, elapsed: float, settings: Settings) -> Evaluation:

@@ -163,13 +163,15 @@ def replacement(settings: Settings) -> Replace:
     return discard_worst(settings.population_size)
 
 
-def leaders(evaluated: Iterable[Individual], finals: FinalResults, n: int) -> list[Individual]:
+def leaders(
+    evaluated: Iterable[Individual], finals: FinalResults, num_finalists: int, n: int
+) -> list[Individual]:
     """Return the best `n` individuals: the finalists as their finals rank them, then the others.
 
     Losses of finalists are means over all folds; those of the others may be of the first alone.
     """
     individuals = list(evaluated)
-    first = rank_finalists(individuals, finals)
+    first = rank_finalists(individuals, finals, num_finalists)
     numbers = {finalist.id for finalist in first}
     others = [individual for individual in individuals if individual.id not in numbers]
     return [*first, *hall_of_fame(others, n)][:n]

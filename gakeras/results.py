@@ -95,7 +95,8 @@ class SearchResult:
         """
         if n < 1:
             raise InputError("A leaderboard has a first place.", expected="n >= 1", received=f"n={n}")
-        best = leaders(self._past.evaluated, self._past.state.finals, n)
+        num_finalists = self.settings.fidelity.num_finalists
+        best = leaders(self._past.evaluated, self._past.state.finals, num_finalists, n)
         if not best:
             reason = self._past.state.last_failure or self.stop_reason or "nothing was evaluated"
             raise RunError(f"There is no individual: no evaluation succeeded ({reason}).")
@@ -107,7 +108,7 @@ class SearchResult:
 
         Where only finalists got all folds, it is theirs.
         """
-        return pareto_front(comparable(self._past))
+        return pareto_front(self._comparable())
 
     def select(
         self,
@@ -135,7 +136,10 @@ class SearchResult:
             "size": max_size,
         }
         given = {name: limit for name, limit in limits.items() if limit is not None}
-        return best_within(comparable(self._past), given)
+        return best_within(self._comparable(), given)
+
+    def _comparable(self) -> list[Individual]:
+        return comparable(self._past, self.settings.fidelity.num_finalists)
 
     def train_best(
         self,
@@ -190,6 +194,12 @@ class SearchResult:
             RunError: A training failed.
         """
         if epochs == "best":
+            if self.settings.inherit == "weights":
+                raise InputError(
+                    "The best epoch is one of networks that begin with new weights, as this training does.",
+                    expected='a number of epochs, after a search with inherit="weights"',
+                    received="epochs='best'",
+                )
             epochs = mean_best_epoch(self.best.measures["folds"]) or 1
         options = training_options(
             epochs=epochs,

@@ -10,13 +10,14 @@ from gakeras.fitness.objectives import Objective, measure
 from gakeras.replay import Replay
 
 
-def comparable(past: Replay) -> list[Individual]:
-    """Return the individuals whose losses are of the same folds: the finalists, or else all."""
-    return rank_finalists(past.evaluated, past.state.finals) or past.evaluated
+def comparable(past: Replay, num_finalists: int) -> list[Individual]:
+    """Return the individuals whose losses are of the same folds, best first: the finalists, or else all."""
+    finalists = rank_finalists(past.evaluated, past.state.finals, num_finalists)
+    return finalists or sorted(past.evaluated, key=lambda each: each.fitness.values[0])
 
 
 def best_within(individuals: Sequence[Individual], limits: Mapping[Objective, float]) -> Individual:
-    """Return the individual with the lowest loss of all whose measures are at most the limits.
+    """Return the first individual whose measures are at most the limits.
 
     Raises:
         InputError: None is within the limits.
@@ -36,4 +37,4 @@ def best_within(individuals: Sequence[Individual], limits: Mapping[Objective, fl
             received=", ".join(f"max_{name}={limit}" for name, limit in limits.items()),
             way_out="Allow more, or search with the measure among the objectives.",
         )
-    return min(fitting, key=lambda individual: individual.loss)
+    return fitting[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from gakeras.config import settings_from
 from gakeras.data import Arrays
 from gakeras.errors import InputError
 from gakeras.evolution import Duration
+from gakeras.fitness.objectives import fold_losses, fold_metrics
 from gakeras.history import read_history
 from gakeras.report.tables import leaders
 from gakeras.resuming import resume
@@ -62,6 +64,25 @@ def test_finalists_are_shown_with_the_loss_that_ranks_them_and_others_with_the_o
     assert [("±" in row[2]) for row in table.rows] == [row["folds"] == "3" for row in board[:10]]
     full = run_stub(tmp_path / "full")
     assert "folds" not in full.columns and "over 2 folds" in repr(full)
+
+
+def test_a_selection_is_the_best_of_the_finals_where_there_were_some(tmp_path: Path) -> None:
+    for seed in range(4):  # the finals turn the order of some round
+        result = run_stub(tmp_path / str(seed), **RUNGS, seed=seed)
+        assert result.select().id == result.best.id
+        size = min(individual.parameters for individual in result.leaderboard(3))
+        assert result.select(max_parameters=size).parameters == size
+
+
+def test_a_selection_and_the_best_have_the_best_metric_where_that_is_the_goal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gakeras.api.rehearse", lambda *given: None)
+    result = run_stub(tmp_path / "run", metric="f1_macro", objectives=["metric", "parameters"])
+    scores = {each.id: statistics.fmean(fold_metrics(each.measures)) for each in result.leaderboard(99)}
+    losses = {each.id: statistics.fmean(fold_losses(each.measures)) for each in result.leaderboard(99)}
+    assert result.best.id == result.select().id == max(scores, key=scores.__getitem__)
+    assert result.best.loss == losses[result.best.id] and len(result.best.fitness.values) == 2
 
 
 def test_resumed_with_a_larger_budget_it_keeps_what_is_measured(tmp_path: Path) -> None:
@@ -121,6 +142,7 @@ def test_a_front_and_a_selection_within_limits(tmp_path: Path) -> None:
     small = result.select(max_parameters=sizes[-1])
     assert small.id == front[-1].id
     assert result.select().id == result.best.id
+    assert [each.id for each in result.leaderboard(1)] == [front[0].id]
     with pytest.raises(InputError, match="max_parameters of at least"):
         result.select(max_parameters=-1)
     again = resume(tmp_path / "run", progress=False)
@@ -134,6 +156,9 @@ def test_a_front_and_a_selection_within_limits(tmp_path: Path) -> None:
         ({"fidelity": {"kind": "rungs", "race": True}}, "race: only with kind='full'"),
         ({"fidelity": "rungs", "algorithm": "generational"}, "algorithm='steady_state'"),
         ({"fidelity": {"kind": "rungs", "num_finalists": 9}}, "num_finalists must be at most"),
+        ({"fidelity": {"kind": "rungs", "num_final_folds": 3}}, "num_final_folds must be at most num_folds"),
+        ({"inherit": "weights", "final": {"stop_at": "best"}}, "final.stop_at.*inherit='weights'"),
+        ({"objectives": []}, "objectives: the loss first"),
         ({"objectives": ["parameters"]}, "objectives: the loss first"),
         ({"objectives": ["loss", "loss"]}, "objectives: the loss first"),
         ({"penalty": {"loss": 1.0}}, "objectives: the loss first"),

@@ -111,7 +111,7 @@ def test_every_child_of_evaluated_parents_counts_once_for_each_of_its_operators(
 
 def test_every_evaluation_is_a_bar_of_its_worker(history):
     figure = plots.workers(history)
-    assert sum(len(trace.x) for trace in figure.data) == len(history.evaluations)
+    assert sum(len(trace.x) for trace in figure.data) == len(history.stints) == len(history.evaluations)
     assert all(
         base >= 0 and base + x <= history.elapsed + 1e-6
         for t in figure.data
@@ -121,7 +121,7 @@ def test_every_evaluation_is_a_bar_of_its_worker(history):
 
 def test_idle_time_is_what_the_evaluations_leave(history):
     shares = idle_shares(history)
-    busy = sum(evaluation.seconds for evaluation in history.evaluations)
+    busy = sum(stint.seconds for stint in history.stints)
     assert len(shares) == 4
     assert sum(1 - share for share in shares.values()) * history.elapsed == pytest.approx(busy)
 

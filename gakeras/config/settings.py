@@ -112,9 +112,9 @@ class Settings:
     @model_validator(mode="after")
     def _check(self) -> Self:
         self._check_budget()
+        self._check_objectives()
         self._check_loop()
         self._check_fidelity()
-        self._check_objectives()
         self._check_networks()
         return self
 
@@ -146,6 +146,16 @@ class Settings:
             raise ValueError(
                 f"fidelity.num_finalists must be at most population_size, received "
                 f"{fidelity.num_finalists} > {self.population_size}"
+            )
+        if (fidelity.num_final_folds or 0) > self.num_folds:
+            raise ValueError(
+                f"fidelity.num_final_folds must be at most num_folds, received "
+                f"{fidelity.num_final_folds} > {self.num_folds}"
+            )
+        if self.final.stop_at == "best" and self.inherit == "weights":
+            raise ValueError(
+                "final.stop_at: the best epoch is one of networks that begin with new weights, as the final "
+                "training does, received final.stop_at='best' with inherit='weights'"
             )
         if (
             self.final.stop_at == "best"

@@ -54,7 +54,8 @@ class Finals:
         copies elsewhere is a finalist once.
         """
         turns: dict[int, Iterator[int]] = defaultdict(count)
-        in_turn = sorted(state.population, key=lambda each: next(turns[each.island]))  # the best come first
+        best_first = sorted(state.population, key=lambda each: each.fitness.values[0])
+        in_turn = sorted(best_first, key=lambda each: next(turns[each.island]))
         unique = {individual.id: individual for individual in reversed(in_turn)}
         return tuple([each for each in in_turn if unique[each.id] is each][: self.num_finalists])
 
@@ -64,8 +65,11 @@ class Finals:
         return next((number for number in range(wanted, 0, -1) if self._fits(number, state)), 0)
 
     def reserve(self, state: SearchState) -> tuple[float, float]:
-        """Return the (CPU-seconds, seconds) to keep back, were the search to end now."""
-        cpu_seconds, seconds = self._cost(self.final_folds(state), state)
+        """Return the (CPU-seconds, seconds) to keep back, were the search to end now.
+
+        Folds that are done, before a run was resumed with a larger budget, need none.
+        """
+        cpu_seconds, seconds = self._cost(self.final_folds(state), state, state.finals)
         return MARGIN * cpu_seconds, MARGIN * seconds
 
     def steps(self, state: SearchState) -> list[Step]:
@@ -86,18 +90,23 @@ class Finals:
         chosen = self.chosen(state)
         return [(stage, fold, each, epochs) for stage, fold, epochs in stages for each in chosen]
 
-    def _cost(self, final_folds: int, state: SearchState) -> tuple[float, float]:
-        """Return the CPU-seconds of all folds, and the seconds until the last one ends.
+    def _cost(self, final_folds: int, state: SearchState, done: FinalResults) -> tuple[float, float]:
+        """Return the CPU-seconds of all folds but those that are done, and the seconds until the last ends.
 
         Predicted from the finalists' own epochs; every worker that is free takes the next fold.
         """
-        folds = [epochs * epoch_seconds(each) for _, _, each, epochs in self._plan(final_folds, state)]
+        folds = [
+            epochs * epoch_seconds(each)
+            for stage, fold, each, epochs in self._plan(final_folds, state)
+            if (each.id, stage, fold) not in done
+        ]
         pace = state.busy_seconds / state.cpu_seconds if state.cpu_seconds else 1.0
         return sum(folds), pace * makespan(folds, self.slots)
 
     def _fits(self, final_folds: int, state: SearchState) -> bool:
         limits = [math.inf if each is None else each for each in (self.max_cpu_seconds, self.max_seconds)]
-        return all(cost <= limit for cost, limit in zip(self._cost(final_folds, state), limits, strict=True))
+        costs = self._cost(final_folds, state, {})
+        return all(cost <= limit for cost, limit in zip(costs, limits, strict=True))
 
 
 def run_finals(state: SearchState, finals: Finals, workers: Workers, budget: Budget) -> Iterator[list[Event]]:
@@ -129,11 +138,15 @@ def run_finals(state: SearchState, finals: Finals, workers: Workers, budget: Bud
             state.add_piece(event)
 
 
-def rank_finalists(individuals: Sequence[Individual], finals: FinalResults) -> list[Individual]:
+def rank_finalists(
+    individuals: Sequence[Individual], finals: FinalResults, num_finalists: int
+) -> list[Individual]:
     """Return those that got all folds, best first, with all folds as their measures and fitness.
 
     They are ranked by the mean loss at the final length over the folds that all have; where
     there is none, by the mean over all folds at the length of the search. Penalties are added to both.
+    Where `num_finalists` have folds of that length, others have none because they were finalists of a
+    smaller budget, and come last.
     """
     numbers = {number for number, _, _ in finals}
     num_folds = max([fold + 1 for _, stage, fold in finals if stage == "folds"], default=0)
@@ -145,11 +158,14 @@ def rank_finalists(individuals: Sequence[Individual], finals: FinalResults) -> l
     if not num_folds or not ranked:
         return []
     at_length = {each.id: _losses_at_length(each.id, finals) for each in ranked}
-    shared = set.intersection(*(set(losses) for losses in at_length.values()))
+    trained = [losses for losses in at_length.values() if losses]
+    is_complete = len(trained) >= min(num_finalists, len(ranked))
+    shared = set.intersection(*map(set, trained if is_complete else at_length.values()))
 
-    def key(finalist: Individual) -> tuple[float, float]:
-        losses = [at_length[finalist.id][fold] for fold in shared]
-        return (statistics.fmean(losses) + _penalty(finalist) if losses else 0.0, finalist.loss)
+    def key(finalist: Individual) -> tuple[bool, float, float]:
+        losses = [loss for fold, loss in at_length[finalist.id].items() if fold in shared]
+        mean = statistics.fmean(losses) + _penalty(finalist) if losses else 0.0
+        return (bool(shared) and not losses, mean, finalist.loss)
 
     return sorted(ranked, key=key)
 
@@ -176,9 +192,9 @@ def _within(budget: Budget, finals: Finals, state: SearchState) -> Finals:
     """Return finals that take no more than is left of a budget of CPU-seconds, what they took included."""
     if budget.max_cpu_seconds is None:
         return finals
-    left = (
-        budget.max_cpu_seconds - state.cpu_seconds + sum(each.cpu_seconds for each in state.finals.values())
-    )
+    chosen = {finalist.id for finalist in finals.chosen(state)}
+    taken = sum(each.cpu_seconds for (number, _, _), each in state.finals.items() if number in chosen)
+    left = budget.max_cpu_seconds - state.cpu_seconds + taken
     limits = [left, finals.max_cpu_seconds]
     return replace(finals, max_cpu_seconds=min(each for each in limits if each is not None))
 

@@ -28,6 +28,10 @@ class Fitness(base.Fitness):
         self.weights, self.is_loss = tuple(weights), is_loss
         super().__init__(tuple(values))
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Fitness:
+        """Return a copy with the same weights; DEAP's own has those of the class."""
+        return type(self)(self.values, self.weights, is_loss=self.is_loss)
+
 
 @dataclass(frozen=True, eq=False)
 class Individual:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gakeras.encoding import Genome
-from gakeras.evolution.pieces import fold_losses, last_epoch, merge
+from gakeras.evolution.pieces import fold_losses, last_epoch, merge, reached_epoch
 from gakeras.evolution.state import Finished, Measured, Proposal, SearchState, Stage
 from gakeras.jobs import JobResult
 
@@ -85,9 +85,10 @@ class Ladder:
     def _judge(
         self, state: SearchState, event: Finished, rungs: dict[int, list[float]]
     ) -> Measured | Finished:
-        pieces = (*state.pieces.get(event.number, ()), event.result)
+        earlier = state.pieces.get(event.number, ())
+        pieces = (*earlier, event.result)
         whole = merge(pieces)
-        reached = last_epoch(whole)
+        reached = reached_epoch(whole, earlier)
         if reached is not None:
             rungs.setdefault(reached[0], []).append(reached[1])
         if event.result.status != "ok" or len(pieces) == len(self.stretches):

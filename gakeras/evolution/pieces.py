@@ -24,9 +24,9 @@ class Timing:
 def merge(pieces: Sequence[JobResult]) -> JobResult:
     """Return the pieces of one evaluation as one result: as the last one ended, with the epochs of all.
 
-    It lasts from the start of the first to the end of the last; CPU-seconds add up.
+    Its start is the last one's too, for nobody may have worked on it before; CPU-seconds add up.
     """
-    first, last = pieces[0], pieces[-1]
+    last = pieces[-1]
     if len(pieces) == 1:
         return last
     folds: dict[int, dict[str, Any]] = {}
@@ -37,7 +37,7 @@ def merge(pieces: Sequence[JobResult]) -> JobResult:
             folds[fold["fold"]] = _joined(folds[fold["fold"]], fold) if fold["fold"] in folds else fold
     measures["folds"] = list(folds.values())
     cpu_seconds = sum(piece.cpu_seconds for piece in pieces)
-    return replace(last, measures=measures, start=first.start, cpu_seconds=cpu_seconds)
+    return replace(last, measures=measures, cpu_seconds=cpu_seconds)
 
 
 def _joined(fold: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,6 +66,23 @@ def busy_seconds(last: JobResult, earlier: Sequence[JobResult] = ()) -> float:
     """Return how long a worker was busy with the last piece of an evaluation."""
     begin = max([last.start, *(piece.end for piece in earlier)])
     return max(0.0, last.end - begin)
+
+
+def total_busy_seconds(last: JobResult, earlier: Sequence[JobResult] = ()) -> float:
+    """Return how long workers were busy with all pieces of an evaluation; it may have waited between them.
+
+    >>> night = 40_000
+    >>> first, last = JobResult("1", "ok", start=0, end=5), JobResult("1", "ok", start=night, end=night + 3)
+    >>> total_busy_seconds(last, [first])
+    8
+    """
+    return busy_seconds(last, earlier) + sum(piece.end - piece.start for piece in earlier)
+
+
+def reached_epoch(whole: JobResult, earlier: Sequence[JobResult] = ()) -> tuple[int, float] | None:
+    """Return (epochs done, validation loss) of the first fold where the last piece has trained it on."""
+    reached, before = last_epoch(whole), last_epoch(merge(earlier)) if earlier else None
+    return None if reached is None or (before is not None and reached[0] <= before[0]) else reached
 
 
 def last_epoch(whole: JobResult) -> tuple[int, float] | None:

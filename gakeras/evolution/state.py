@@ -12,9 +12,10 @@ from gakeras.evolution.pieces import (
     Timing,
     busy_seconds,
     charged_cpu_seconds,
-    last_epoch,
     merge,
+    reached_epoch,
     timing_of,
+    total_busy_seconds,
 )
 from gakeras.jobs import JobResult, Status
 
@@ -123,7 +124,8 @@ class SearchState:
     def add_result(self, finished: Finished) -> Proposal:
         """Take note that a proposal's evaluation ended, and return the proposal."""
         proposal = self.in_flight.pop(finished.number)
-        self._spend(finished.result, self.pieces.pop(finished.number, ()))
+        earlier = self.pieces.pop(finished.number, ())
+        self._spend(finished.result, earlier)
         self.num_evaluated += 1
         if finished.result.status not in ("ok", "stopped"):
             self.num_failed += 1
@@ -131,7 +133,7 @@ class SearchState:
         if finished.result.status in ("died", "timeout"):
             self.known.pop(proposal.genome.digest, None)
         if finished.result.status == "ok" and "flops" in finished.result.measures:
-            seconds = finished.result.end - finished.result.start
+            seconds = total_busy_seconds(finished.result, earlier)
             self.durations.append(Duration(int(finished.result.measures["flops"]), seconds))
         return proposal
 
@@ -150,7 +152,7 @@ class SearchState:
         """Count what the last piece of an evaluation has cost, and its loss at its rung."""
         self.cpu_seconds += charged_cpu_seconds(whole, earlier)
         self.busy_seconds += busy_seconds(whole, earlier)
-        reached = last_epoch(whole)
+        reached = reached_epoch(whole, earlier)
         if reached is not None:
             self.rungs.setdefault(reached[0], []).append(reached[1])
         timing = timing_of(whole, earlier)

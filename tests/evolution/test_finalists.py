@@ -84,7 +84,7 @@ def test_every_finalist_gets_every_other_fold_and_all_at_the_final_length() -> N
 def test_the_winner_is_the_best_at_the_final_length() -> None:
     state = searched()
     finish(FINALS, state, FoldWorkers())
-    ranked = rank_finalists(state.population, state.finals)
+    ranked = rank_finalists(state.population, state.finals, 3)
     assert [finalist.id for finalist in ranked] == [2, 1, 0]
     assert ranked[0].loss == pytest.approx((0.12 + 0.3 + 0.3) / 3) and len(ranked[0].measures["folds"]) == 3
 
@@ -94,7 +94,7 @@ def test_penalties_count_in_the_finals() -> None:
     heavy = replace(state.population[2], fitness=Fitness([0.12 + 0.5]))  # the best at the final length
     state = replace(state, population=(*state.population[:2], heavy))
     finish(FINALS, state, FoldWorkers())
-    ranked = rank_finalists(state.population, state.finals)
+    ranked = rank_finalists(state.population, state.finals, 3)
     assert [finalist.id for finalist in ranked] == [1, 0, 2]
     assert ranked[2].loss == pytest.approx((0.12 + 0.3 + 0.3) / 3 + 0.5)
 
@@ -102,7 +102,7 @@ def test_penalties_count_in_the_finals() -> None:
 def test_without_the_final_length_the_mean_over_all_folds_decides() -> None:
     state = searched()
     finish(replace(FINALS, num_final_folds=0), state, FoldWorkers())
-    assert [finalist.id for finalist in rank_finalists(state.population, state.finals)][0] == 1
+    assert [finalist.id for finalist in rank_finalists(state.population, state.finals, 3)][0] == 1
 
 
 def test_finalists_are_taken_from_the_islands_in_turn_and_whoever_migrated_is_one_once() -> None:
@@ -113,17 +113,38 @@ def test_finalists_are_taken_from_the_islands_in_turn_and_whoever_migrated_is_on
     assert [each.id for each in FINALS.chosen(state)] == [0, 1, 2]
 
 
+def test_finalists_have_the_lowest_first_objective_in_whatever_order_the_population_stands() -> None:
+    people = searched().population
+    fronts = tuple(people[number] for number in (4, 0, 3, 2, 1))  # as NSGA-II leaves them
+    assert [each.id for each in FINALS.chosen(SearchState(population=fronts))] == [0, 1, 2]
+
+
+def test_finalists_of_a_smaller_budget_come_last_and_the_length_decides_among_the_others() -> None:
+    state = searched()
+    finish(replace(FINALS, num_final_folds=0), state, FoldWorkers())  # 0, 1 and 2
+    state = replace(state, population=state.population[1:])
+    finish(FINALS, state, FoldWorkers())  # 1, 2 and 3
+    assert [each.id for each in rank_finalists(searched().population, state.finals, 3)] == [3, 2, 1, 0]
+
+
+def test_no_finalist_wins_because_the_time_was_up_before_the_others_were_trained_at_length() -> None:
+    state, clock = searched(), iter([0.0] * 14 + [9.0] * 99)
+    finish(FINALS, state, FoldWorkers(slots=1), Budget(deadline=5.0, clock=lambda: next(clock)))
+    assert {number for number, stage, _ in state.finals if stage == "final"} == {0}
+    assert [each.id for each in rank_finalists(state.population, state.finals, 3)] == [1, 0, 2]
+
+
 def test_who_lacks_a_fold_is_no_finalist_and_who_fails_at_length_is_last() -> None:
     state = searched()
     finish(FINALS, state, FoldWorkers(failing=("1/folds/2", "2/final/0")))
-    assert [finalist.id for finalist in rank_finalists(state.population, state.finals)] == [0, 2]
+    assert [finalist.id for finalist in rank_finalists(state.population, state.finals, 3)] == [0, 2]
 
 
 def test_finalists_are_compared_on_the_folds_they_share() -> None:
     state, clock = searched(), iter([0.0] * 9 + [9.0] * 99)
     budget = Budget(deadline=5.0, clock=lambda: next(clock))
     finish(FINALS, state, FoldWorkers(slots=1), budget)
-    ranked = rank_finalists(state.population, state.finals)
+    ranked = rank_finalists(state.population, state.finals, 3)
     assert not any(stage == "final" for _, stage, _ in state.finals) or ranked  # cut in the middle
     assert all(len(finalist.measures["folds"]) == 3 for finalist in ranked)
 
@@ -148,6 +169,17 @@ def test_what_the_finals_cost_is_kept_back() -> None:
     assert budget.stop_reason(state) is None
     state.cpu_seconds += 2
     assert budget.stop_reason(state) == "the CPU-seconds are used up"
+
+
+def test_finals_that_are_done_need_nothing_more_so_a_larger_budget_goes_on() -> None:
+    state = searched()
+    finish(FINALS, state, FoldWorkers())
+    assert FINALS.reserve(state) == (0.0, 0.0) and FINALS.final_folds(state) == 3
+    budget = Budget(max_cpu_seconds=state.cpu_seconds + 1, reserve=FINALS.reserve)
+    assert budget.stop_reason(state) is None
+    newcomer = replace(individual(9, 0.01), id=9)
+    state = replace(state, population=(newcomer, *state.population))
+    assert FINALS.reserve(state)[0] == pytest.approx(1.2 * (2 * 8 + 3 * 20))
 
 
 def test_the_last_of_an_odd_number_of_folds_has_one_worker_alone() -> None:
@@ -178,6 +210,15 @@ def test_finals_keep_within_what_is_left_of_the_cpu_seconds(cut: int) -> None:
     assert state.cpu_seconds == 100 + 48 + 120
 
 
+def test_what_former_finalists_have_cost_is_not_there_for_the_new_ones() -> None:
+    state = searched()
+    finish(FINALS, state, FoldWorkers())
+    state = replace(state, population=tuple(individual(number, number / 100) for number in (6, 7, 8)))
+    budget = Budget(max_cpu_seconds=state.cpu_seconds + 48 + 70)  # one fold at length, and a rest
+    finish(FINALS, state, FoldWorkers(), budget)
+    assert state.cpu_seconds == budget.max_cpu_seconds - 10  # type: ignore[operator]
+
+
 def test_without_a_population_there_are_no_finals() -> None:
     assert not FINALS.steps(SearchState()) and FINALS.reserve(SearchState()) == (0.0, 0.0)
-    assert rank_finalists([], {}) == []
+    assert rank_finalists([], {}, 3) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from stub_search import Search
@@ -206,8 +206,31 @@ def test_an_evaluation_whose_worker_was_killed_counts_by_its_time() -> None:
 
 def test_a_killed_step_counts_by_its_own_time_beside_the_steps_before_it() -> None:
     first = JobResult("0", "ok", start=0.0, end=10.0, cpu_seconds=4.0)
-    killed = JobResult("0", "timeout", "too long", start=0.0, end=70.0, cpu_seconds=4.0)
+    killed = merge([first, JobResult("0", "timeout", "too long", start=10.0, end=70.0)])
     assert charged_cpu_seconds(killed, [first]) == 60.0 and charged_cpu_seconds(first) == 4.0
+
+
+def test_a_night_between_two_steps_is_no_work() -> None:
+    night = 40_000.0
+    state, proposal = SearchState(), Proposal(0, SEARCH.proposer(SearchState()).genome)
+    state.add_proposal(proposal)
+    first = replace(work(RUNGS.next_step(state, proposal)), start=0.0, end=10.0)
+    state.add_piece(Measured(0, first))
+    last = replace(work(RUNGS.next_step(state, proposal)), start=night, end=night + 30.0)
+    whole = merge([first, last])
+    state.add_result(Finished(0, replace(whole, measures={**whole.measures, "flops": 1})))
+    assert state.busy_seconds == 40.0 and [each.seconds for each in state.durations] == [40.0]
+
+
+def test_a_step_that_died_adds_no_loss_to_the_rung_before_it() -> None:
+    state, proposal = SearchState(), Proposal(0, SEARCH.proposer(SearchState()).genome)
+    state.add_proposal(proposal)
+    first = work(RUNGS.next_step(state, proposal))
+    state.add_piece(Measured(0, first))
+    before = {epoch: list(losses) for epoch, losses in state.rungs.items()}
+    (event,) = RUNGS.read(state, [Finished(0, JobResult("0", "died"))])
+    absorb(state, event, assess=assess, replace=discard_worst(1))  # type: ignore[arg-type]
+    assert state.rungs == before and len(before) == 1
 
 
 def test_a_budget_of_cpu_seconds_starts_nothing_beyond_it() -> None:

@@ -43,7 +43,9 @@ def test_weights_say_what_is_minimised_and_what_maximised() -> None:
 @pytest.mark.parametrize("clone", [copy.deepcopy, copy.copy, lambda it: pickle.loads(pickle.dumps(it))])
 def test_a_copy_of_a_fitness_is_as_fit(clone: object) -> None:
     fitness = Fitness([0.3, 0.9], (-1.0, 1.0))
-    assert clone(fitness) == fitness  # type: ignore[operator]
+    copied = clone(fitness)  # type: ignore[operator]
+    assert copied == fitness and copied.values == (0.3, 0.9) and copied.weights == (-1.0, 1.0)
+    assert clone(Fitness([0.3], is_loss=False)).is_loss is False  # type: ignore[operator]
 
 
 def test_an_individual_says_its_loss_and_size() -> None:
