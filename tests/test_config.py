@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from gakeras.config import Settings, find_config, load_config, settings_from, training_options
 from gakeras.encoding import SearchSpace
 from gakeras.errors import InputError
-from gakeras.evolution import Variation
+from gakeras.evolution import Caps, Fidelity, Variation
 
 BUDGET = {"max_evaluations": 10}
 
@@ -202,6 +203,24 @@ def test_the_last_of_two_overrides_counts(tmp_path: Path) -> None:
 def test_an_override_goes_on_top_of_a_preset(tmp_path: Path) -> None:
     path = write(tmp_path, 'max_seconds = 3\nspace = "paper"')
     assert load_config(path, ["space.max_conv_layers=2"]).space == SearchSpace.paper(max_conv_layers=2)
+
+
+def test_an_override_changes_what_it_names_and_leaves_the_usual_space_and_caps(tmp_path: Path) -> None:
+    path = write(tmp_path, "max_seconds = 3")
+    assert load_config(path) == settings_from({"max_seconds": 3})
+    changed = load_config(path, ["space.pool_sizes=[2]", "caps.max_parameters=99"])
+    assert changed.space == SearchSpace.wide(pool_sizes=(2,))
+    assert changed.caps == replace(load_config(path).caps, max_parameters=99)
+    named = write(tmp_path, "max_seconds = 3\n[caps]\nmax_flops = 7")
+    assert load_config(named, ["caps.max_parameters=99"]).caps == Caps(99, 7)
+    assert load_config(path, ["seed=1"]) == replace(load_config(path), seed=1)
+
+
+@pytest.mark.parametrize("overrides", [["fidelity.keep=0.3"], ["fidelity=rungs", "fidelity.keep=0.3"]])
+def test_an_override_goes_on_top_of_a_fidelity_that_is_named(overrides: list[str], tmp_path: Path) -> None:
+    path = write(tmp_path, 'max_seconds = 3\nfidelity = "rungs"')
+    assert load_config(path, overrides).fidelity == Fidelity(kind="rungs", keep=0.3)
+    assert load_config(path, ["fidelity.kind=full", "fidelity.race=true"]).fidelity == Fidelity("full", True)
 
 
 @pytest.mark.parametrize("override", ["seed", "=3", ".=3", "training..epochs=3", "seed.x=3", ""])

@@ -45,6 +45,9 @@ def _read_class_weight(value: Any) -> Any:
     return weights
 
 
+USUAL_CAPS = Caps(max_parameters=2_000_000, max_flops=60_000_000, max_cpu_seconds="auto")
+
+
 @dataclass(frozen=True, config=STRICT)
 class Settings:
     """Everything that determines a search, apart from the data themselves.
@@ -100,9 +103,7 @@ class Settings:
     fidelity: Fidelity = field(default_factory=Fidelity)
     islands: Islands = field(default_factory=Islands)
     screening: Screening = field(default_factory=Screening)
-    caps: Caps = field(
-        default_factory=lambda: Caps(max_parameters=2_000_000, max_flops=60_000_000, max_cpu_seconds="auto")
-    )
+    caps: Caps = USUAL_CAPS
     training: TrainingOptions = field(default_factory=TrainingOptions)
     final: FinalSettings = field(default_factory=FinalSettings)
     workers: WorkerSettings = field(default_factory=WorkerSettings)

@@ -16,7 +16,8 @@ def repair(genome: Genome, space: SearchSpace, input_shape: Shape) -> Genome:
     The rule, in this order:
 
     1. Every block is clipped into the space's ranges; a choice the space lacks becomes its first one,
-       an Inception module a convolution with its largest window in a space without modules.
+       an Inception module a convolution with its largest window in a space without modules, and a
+       pool is removed in one without pools.
     2. From the input on, a pool or a `valid` convolution whose window no longer fits what
        reaches it is removed. (The first block always fits, see `SearchSpace.check_input`,
        so a part that had blocks keeps at least one.)
@@ -31,7 +32,7 @@ def repair(genome: Genome, space: SearchSpace, input_shape: Shape) -> Genome:
     for block in genome.conv if len(input_shape) > 1 else ():
         clipped = space.clip(block)
         output = clipped.output_shape(shape)
-        if output is not None and len(conv) < space.max_conv_layers:
+        if output is not None and len(conv) < space.max_conv_layers and space.has_kind(clipped):
             conv.append(clipped)  # type: ignore[arg-type]
             shape = output
     dense = [space.clip(block) for block in genome.dense[: space.max_dense_layers]]

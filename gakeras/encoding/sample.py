@@ -68,7 +68,8 @@ def random_stages(space: SearchSpace, rng: random.Random) -> tuple[Conv | Incept
     """Draw one to three stages: one or two convolutions or Inception modules, and a pool behind them.
 
     All convolutions of a stage have as many filters, and a later stage has no fewer than an earlier
-    one, as most networks made by hand. Where the cap on blocks leaves no room there is no pool.
+    one, as most networks made by hand. There is no pool where the cap on blocks leaves no room, or the space
+    has none.
     """
     cap = space.max_conv_layers
     num_stages = rng.randint(1, max(1, min(3, cap // 2)))
@@ -79,7 +80,8 @@ def random_stages(space: SearchSpace, rng: random.Random) -> tuple[Conv | Incept
             is_module = _happens(space.inception_share, rng)
             one = _random_inception(space, rng) if is_module else _random_conv(space, rng)
             blocks.append(replace(one, filters=filters) if isinstance(one, Conv) else one)
-        blocks.append(_random_pool(space, rng))
+        if space.pool_share > 0:
+            blocks.append(_random_pool(space, rng))
     return tuple(blocks[:cap])
 
 

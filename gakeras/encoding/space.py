@@ -11,6 +11,7 @@ from gakeras.encoding.blocks import (
     Activation,
     Block,
     GlobalPool,
+    MaxPool,
     Padding,
     Shape,
 )
@@ -175,6 +176,10 @@ class SearchSpace:
         """Return the nearest block of this space: numbers clipped, choices kept or the first one."""
         return nearest_block(block, self)
 
+    def has_kind(self, block: Block) -> bool:
+        """Tell whether blocks of this kind stand in genomes of the space."""
+        return self.pool_share > 0 or not isinstance(block, MaxPool)
+
     def fit_head(self, genome: Genome) -> tuple[GlobalPool, ...]:
         """Return the head that a genome has in this space; without convolutions there is none."""
         is_pooled = bool(genome.conv) and allowed(bool(genome.head), self.global_pool)
@@ -190,7 +195,7 @@ class SearchSpace:
         fits = len(genome.conv) <= self.max_conv_layers and len(genome.dense) <= self.max_dense_layers
         learning = [self.fit_learning(genome, images=images) for images in (True, False)]
         fits = fits and genome.head == self.fit_head(genome) and genome.learning in learning
-        return fits and all(self.clip(block) == block for block in genome.blocks)
+        return fits and all(self.has_kind(block) and self.clip(block) == block for block in genome.blocks)
 
 
 _RANGES = (

@@ -56,6 +56,16 @@ def test_any_wide_genome_is_brought_into_any_space_once_and_for_all(
 
 
 @law
+@given(seeds, st.sampled_from([(28, 28), (8, 8)]), st.sampled_from([0.0, 1.0]))
+def test_a_space_without_pools_has_none_whatever_the_parents(seed: int, shape: Shape, staged: float) -> None:
+    space = SearchSpace.wide(pool_share=0, staged_share=staged)
+    parent = random_genome(SearchSpace.wide(), shape, random.Random(seed))
+    for genome in (random_genome(space, shape, random.Random(seed)), repair(parent, space, shape)):
+        assert genome in space and not any(isinstance(block, MaxPool) for block in genome.conv)
+    assert (parent in space) == (not any(isinstance(block, MaxPool) for block in parent.conv))
+
+
+@law
 @given(seeds, shapes)
 def test_random_genomes_of_the_wide_space_lie_in_it_and_come_back_equal(seed: int, shape: Shape) -> None:
     for space in (SearchSpace.wide(), OFTEN, ALWAYS):
