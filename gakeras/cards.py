@@ -8,7 +8,8 @@ from typing import Any
 from gakeras.evolution import Individual
 from gakeras.exporting.card import Section
 from gakeras.exports import data_section, versions_section
-from gakeras.fitness.objectives import fold_losses, fold_metrics, spread_text
+from gakeras.fitness.objectives import fold_losses, fold_metrics, scores_on, spread_text
+from gakeras.fitness.options import training_as_done
 from gakeras.journal import Record
 from gakeras.run import RunDirectory
 
@@ -28,7 +29,7 @@ def search_sections(run: RunDirectory, best: Individual, training: Record) -> di
         for n, (loss, value) in enumerate(zip(losses, metrics, strict=True))
     ]
     means = [f"{sum(each) / len(each):.4f}{spread_text(each, '+-')}" for each in (losses, metrics)]
-    measures, stop_after = training["result"]["measures"], training["key"].get("stop_after")
+    measures, options = training["result"]["measures"], training_as_done(training["key"], best.genome)
     return {
         "What it is": {
             "found by": f"gakeras, the search {run.settings.name!r}, individual {best.id}",
@@ -40,8 +41,7 @@ def search_sections(run: RunDirectory, best: Individual, training: Record) -> di
         "Network": str(best.genome),
         "Cross-validation": [("validation", "loss", metric), *scores, ("mean and deviation", *means)],
         "This model, trained on all training examples": _final_scores(measures, metric)
-        | {key: value for key, value in training["key"]["training"].items() if value is not None}
-        | ({"stopped after epoch": stop_after} if stop_after else {}),
+        | {_WORDS.get(name, name): value for name, value in options.items() if value is not None},
         "Data": data_section(run),
         "Versions": versions_section(run),
     }
@@ -49,8 +49,10 @@ def search_sections(run: RunDirectory, best: Individual, training: Record) -> di
 
 def _final_scores(measures: Mapping[str, Any], metric: str) -> dict[str, object]:
     return {
-        f"{part} {label}": f"{measures[f'{part}_{key}']:.4f}"
+        f"{part} {label}": f"{value:.4f}"
         for part in ("test", "train")
-        for key, label in (("metric", metric), ("loss", "loss"))
-        if f"{part}_{key}" in measures
+        for label, value in zip((metric, "loss"), scores_on(part, measures) or (), strict=False)
     }
+
+
+_WORDS = {"stop_after": "stopped after epoch", "validation_share": "held out"}

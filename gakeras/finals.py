@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +12,7 @@ from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
 from gakeras.errors import RunError, Unfinished
 from gakeras.fitness.criteria import Criteria
-from gakeras.fitness.objectives import spread
+from gakeras.fitness.objectives import scores_on, spread
 from gakeras.fitness.options import TrainingOptions
 from gakeras.jobs import Job, JobResult
 from gakeras.journal import JournalWriter
@@ -185,7 +184,8 @@ def _summary(repeats: Sequence[tuple[FinalTraining, JobResult]]) -> TrainingSumm
                 f"The final training of {training.name!r} failed. {result.status}: {result.reason}"
             )
     on_test = "test_metric" in first_result.measures
-    scores = [_score(result.measures, on_test) for _, result in repeats]
+    part = "test" if on_test else "train"
+    scores = [scores for _, result in repeats if (scores := scores_on(part, result.measures))]
     model = first_result.artifacts.get("model")
     return TrainingSummary(
         first.name,
@@ -197,12 +197,6 @@ def _summary(repeats: Sequence[tuple[FinalTraining, JobResult]]) -> TrainingSumm
         on_test,
         Path(model) if model else None,
     )
-
-
-def _score(measures: Mapping[str, Any], on_test: bool) -> tuple[float, float]:
-    name = "test" if on_test else "train"
-    metric = measures[f"{name}_metric"]
-    return math.nan if metric is None else metric, measures[f"{name}_loss"]
 
 
 def _artifacts_exist(result: JobResult) -> bool:

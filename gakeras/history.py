@@ -10,12 +10,14 @@ from pathlib import Path
 
 from gakeras.config import Settings, settings_from
 from gakeras.data.tasks import Task
+from gakeras.encoding import Genome
 from gakeras.encoding.blocks import Shape
 from gakeras.errors import JournalError
 from gakeras.evolution import Finished, Individual, Measured, Proposal
 from gakeras.evolution.finalists import FinalResults
 from gakeras.evolution.pieces import busy_seconds
 from gakeras.evolution.state import Stage
+from gakeras.fitness.options import training_as_done
 from gakeras.jobs import JobResult
 from gakeras.journal import Record, read_run_of
 from gakeras.replay import assessment, event_of, leaders
@@ -54,7 +56,10 @@ class Stint:
 
 @dataclass(frozen=True)
 class Training:
-    """A final training: of which network (`best`, or a baseline's name), which repeat, and its result."""
+    """A final training: of which network (`best`, or a baseline's name), which repeat, and its result.
+
+    `options` say how the network was trained, its own genes of learning included.
+    """
 
     name: str
     repeat: int
@@ -216,7 +221,8 @@ def read_history(path: str | Path) -> History:
         elif isinstance(event, Measured):
             finals[event.number, event.stage, event.fold] = event.result
         elif record["type"] == "trained":
-            trainings.append(_training(record))
+            genomes = {proposal.genome.digest: proposal.genome for proposal in proposals.values()}
+            trainings.append(_training(record, genomes))
             has_ended = True
     return History(
         journal.header, settings, proposals, evaluations, trainings, elapsed, has_ended, finals, stints
@@ -231,13 +237,13 @@ def _evaluation(proposal: Proposal, result: JobResult, elapsed: float, settings:
     return Evaluation(proposal, result, elapsed, individual)
 
 
-def _training(record: Record) -> Training:
+def _training(record: Record, genomes: Mapping[str, Genome]) -> Training:
     key = record["key"]
     return Training(
         key["name"],
         key["repeat"],
         key["digest"],
-        key["training"],
+        training_as_done(key, genomes.get(key["digest"])),
         key["data_dir"],
         JobResult.from_json(record["result"]),
     )

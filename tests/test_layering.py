@@ -56,7 +56,7 @@ MAY_IMPORT = {
         "exporting", "exports", "fitness", "graph", "jobs", "journal", "models", "morphism", "records",
         "run", "seeding", "session", "tables", "validation",
     },
-    "history": {"config", "data", "encoding", "errors", "evolution", "jobs", "journal", "replay"},
+    "history": {"config", "data", "encoding", "errors", "evolution", "fitness", "jobs", "journal", "replay"},
     "jobs": {"errors"},
     "journal": {"errors"},
     "kinds": {"fitness"},

@@ -73,6 +73,30 @@ def test_a_report_says_what_was_found(tmp_path):
     assert "90.50%" in text  # the mean of the final trainings
 
 
+def test_final_trainings_that_were_done_in_other_ways_are_rows_of_their_own(tmp_path, stub_jobs):
+    space = {"preset": "plain", "learning": {"optimizers": ["sgd"], "schedules": ["cosine"]}}
+    result = run_stub(tmp_path / "run", max_evaluations=4, space=space)
+    for changes in ({"repeats": 2}, {"validation_share": 0.25}, {"epochs": 3}):
+        result.train_best(**changes)
+    rows = tables.trainings(read_history(result.run.root)).rows
+    assert [row[3] for row in rows] == ["2", "1", "1"] and all("optimizer=sgd" in row[-1] for row in rows)
+    assert all("schedule=cosine" in row[-1] for row in rows)
+    assert [("validation_share=0.25" in row[-1], "epochs=3" in row[-1]) for row in rows] == [
+        (False, False),
+        (True, False),
+        (False, True),
+    ]
+    leaders = tables.leaders(read_history(result.run.root)).rows
+    line = "learning optimizer=sgd schedule=cosine"
+    assert line in leaders[0][-1] and line in repr(result)
+
+
+def test_a_final_score_that_is_not_finite_is_no_number_in_the_report(tmp_path):
+    journal = make_journal(tmp_path / "run", 12)
+    journal.write_text(journal.read_text().replace('"test_metric":0.9,', '"test_metric":null,'))
+    assert "nan" in tables.trainings(read_history(journal)).rows[0][1]
+
+
 def test_every_failure_is_in_the_report_with_its_reason(tmp_path):
     journal = make_journal(tmp_path / "run", 50, text="the loss is not finite")
     history = read_history(journal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from dataclasses import asdict
 from pathlib import Path
@@ -139,6 +140,11 @@ def _leaderboard(result: SearchResult, top: int) -> Table:
     return table
 
 
+def _finite(value: float) -> float | None:
+    """Return a number as JSON has it, where what is not finite is null."""
+    return value if math.isfinite(value) else None
+
+
 def _as_json(result: SearchResult, top: int) -> dict[str, Any]:
     from gakeras.fitness.objectives import final_losses, fold_losses, fold_metrics, spread
 
@@ -151,10 +157,10 @@ def _as_json(result: SearchResult, top: int) -> dict[str, Any]:
             {
                 "id": individual.id,
                 "loss": individual.loss,
-                "loss_spread": spread(fold_losses(individual.measures)),
+                "loss_spread": _finite(spread(fold_losses(individual.measures))),
                 "num_folds": len(individual.measures["folds"]),
-                "final_losses": final_losses(individual.measures),
-                "metric": statistics.fmean(fold_metrics(individual.measures)),
+                "final_losses": [_finite(loss) for loss in final_losses(individual.measures)],
+                "metric": _finite(statistics.fmean(fold_metrics(individual.measures))),
                 "parameters": individual.parameters,
                 "flops": individual.flops,
                 "parents": list(individual.parents),

@@ -77,8 +77,21 @@ def final_losses(measures: Mapping[str, Any]) -> list[float]:
     return fold_losses({"folds": measures.get("final", ())})
 
 
+def scores_on(part: str, measures: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return (metric, loss) of a final training on a part of the data, `test` or `train`.
+
+    None where it was not measured there; what was not finite is NaN.
+    """
+    if f"{part}_metric" not in measures:
+        return None
+    metric, loss = (measures[f"{part}_{name}"] for name in ("metric", "loss"))
+    return math.nan if metric is None else float(metric), math.nan if loss is None else float(loss)
+
+
 def spread(values: list[float]) -> float:
-    """Return the standard deviation over folds or repeats, 0 for a single one."""
+    """Return the standard deviation over folds or repeats, 0 for one alone; NaN where any is not finite."""
+    if not all(map(math.isfinite, values)):
+        return math.nan
     return statistics.stdev(values) if len(values) > 1 else 0.0
 
 

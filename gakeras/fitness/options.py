@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import Annotated, Literal, Protocol
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
@@ -21,6 +22,7 @@ __all__ = [
     "Schedule",
     "TrainingOptions",
     "check_varied",
+    "training_as_done",
     "training_of",
     "varies",
 ]
@@ -137,6 +139,18 @@ def training_of(genome: Genome, options: TrainingOptions) -> TrainingOptions:
     if "optimizer" in own and "learning_rate" not in own:
         own["learning_rate"] = None  # the run's rate belongs to its optimizer
     return replace(options, **own)
+
+
+def training_as_done(key: Mapping[str, Any], genome: Genome | None) -> dict[str, object]:
+    """Return how a final training was done, by its key in the journal: with the genes, and what else it was.
+
+    Without the genome, which a baseline has in the config, the options are those of all.
+    """
+    own = dict(key["training"])
+    if genome is not None and genome.learning:
+        own = asdict(training_of(genome, TrainingOptions(**own)))
+    others = ("stop_after", "validation_share", "callbacks")
+    return own | {name: key[name] for name in others if key.get(name)}
 
 
 _OPTIONS = ("optimizer", "learning_rate", "batch_size", "schedule", "shift", "crop", "flip", "erase")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from functools import partial
 
-from gakeras.fitness.objectives import fold_losses, fold_metrics, spread_text
+from gakeras.fitness.objectives import fold_losses, fold_metrics, scores_on, spread_text
 from gakeras.history import History, Training
 from gakeras.leaderboard import loss_cells, loss_columns
 from gakeras.plots.text import count_text
@@ -54,8 +54,8 @@ def trainings(history: History) -> Table:
     for (name, _, how, _), repeats in groups.items():
         measures = [training.result.measures for training in repeats.values()]
         where = "test" if all("test_metric" in measure for measure in measures) else "train"
-        metrics = [float(measure[f"{where}_metric"]) for measure in measures]
-        losses = [float(measure[f"{where}_loss"]) for measure in measures]
+        scores = [scores for measure in measures if (scores := scores_on(where, measure))]
+        metrics, losses = [metric for metric, _ in scores], [loss for _, loss in scores]
         rows.append(
             (
                 (WINNER if name == "best" else name) + ("" if where == "test" else " (on training data)"),
