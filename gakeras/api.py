@@ -69,7 +69,8 @@ def search(
 
     Args:
         x: Images `(n, height, width)` or `(n, height, width, channels)`, or a table
-            `(n, features)`, of any numeric type. Scaling is part of the networks.
+            `(n, features)`, of any numeric type. Scaling is part of the networks. A `tf.data.Dataset` or a
+            `keras.utils.PyDataset` of batches (examples, targets) may stand for x and y, which is then None.
         y: Whole numbers 0..C-1 or one-hot rows for classes, real numbers for regression.
         x_test, y_test: Test data, never seen by the search, for the final report alone.
         sample_weight: How much each training example counts in the losses, of training and of validation,
@@ -92,11 +93,12 @@ def search(
             epochs rank networks as well. The winner is still trained from new weights (docs/budgets.md).
         executor: `"auto"` (MPI ranks under mpirun, else processes), `"process"`, `"serial"`,
             `"mpi"`, `"debug"`, or a `concurrent.futures.Executor`.
-        workers: Networks trained at the same time, by default one a core; or the settings of
-            the workers, such as `{"workers": 4, "threads_per_worker": 2}`.
+        workers: Networks trained at the same time, by default one a core, or where there are accelerators
+            `workers_per_device` on each; or the settings of the workers, such as
+            `{"workers": 4, "threads_per_worker": 2}`.
         timeout_seconds: Longest time of one evaluation.
         time_limit: Seconds until this call returns, to be gone on with by `resume`.
-        seed: The same seed and the serial executor give the same search.
+        seed: The same seed, the serial executor and a budget in evaluations give the same search.
         run_dir: A new directory for the run; by default one in `runs/`.
         progress: Whether to show how far the search is.
         **settings: Any other setting of a config file, for example

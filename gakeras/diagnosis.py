@@ -86,7 +86,7 @@ def _backend(environ: Mapping[str, str]) -> Finding:
 
 def _hardware(environ: Mapping[str, str]) -> Iterator[Finding]:
     cores = num_cores()
-    yield Finding("cores", f"{cores}, so {cores} workers by default")
+    yield Finding("cores", f"{cores}, so {cores} workers by default where there is no accelerator")
     _, devices = visible_devices(environ)
     yield Finding(
         "devices",

@@ -41,7 +41,7 @@ class SearchResult:
         is_unfinished: Whether the run is to be gone on with: it was interrupted, or its session ended.
 
     Everything is read from the journal when the result is made; trainings are done by a
-    worker, never in the caller's process.
+    worker, and only those with callbacks in the caller's process.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class SearchResult:
 
     @property
     def best(self) -> Individual:
-        """The individual with the best fitness of all that were evaluated."""
+        """The individual with the best fitness of all, or, where there were finals, the finalist that won."""
         return self.leaderboard(1)[0]
 
     @property

@@ -83,7 +83,7 @@ def grow(
         validation_data: A pair (x, y) or a stream in the place of that part.
         start: A built Sequential or Functional model of the layers that docs/synthesis.md lists and
             with probabilities as its output, the path of a `.keras` file, a `Genome`, one as text, or
-            the name of a shipped network; by default one of some 10,000 parameters.
+            the name of a shipped network; by default a small one (`small_start`).
         initial_steps: N1, the optimizer steps of the start network.
         population_size: M1, to which mutation fills the population.
         steps: N2, the optimizer steps of every member in every iteration.
