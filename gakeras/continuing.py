@@ -117,7 +117,7 @@ def continue_rounds(
     stays in flight, and is done again on resume from the same seed.
 
     Raises:
-        InputError: The first task refused what it was given.
+        InputError: The first task, or the whole first round, refused what it was given.
         RunError: The first task or the whole first round failed.
     """
     workers = plan.workers
@@ -158,7 +158,7 @@ def continue_rounds(
 def check_beginning(
     failures: Mapping[int, JobResult], first_round: Sequence[int], complaints: tuple[str, str]
 ) -> None:
-    """Raise for a first task, number 0, that was refused or failed, and for a first round that failed."""
+    """Raise for a first task, number 0, that was refused or failed, and for such a first round."""
     of_first, of_round = complaints
     if 0 in failures:
         refused = failures[0].refused
@@ -167,6 +167,8 @@ def check_beginning(
         raise RunError(f"{of_first} {failures[0].status}: {failures[0].reason}")
     if first_round and all(number in failures for number in first_round):
         failure = failures[first_round[0]]
+        if failure.refused is not None:
+            raise failure.refused
         raise RunError(f"{of_round} {failure.status}: {failure.reason}")
 
 

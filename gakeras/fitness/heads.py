@@ -108,7 +108,7 @@ def read_head(model: keras.Model, graph: Graph, task: Task, input_shape: tuple[i
             received=f"{len(model.inputs)} inputs, outputs of shape {model.output_shape}",
         )
     _check_examples(model, input_shape)
-    units, activation = int(model.output_shape[-1]), _last_activation(graph)
+    units, activation = int(model.output_shape[-1]), last_activation(graph)
     fitting = Task("multiclass", 2) if task.kind == "binary" and units == 2 else task
     if units != fitting.outputs:
         classes = max(fitting.outputs, 2)
@@ -140,7 +140,8 @@ def _check_examples(model: keras.Model, input_shape: tuple[int, ...]) -> None:
     )
 
 
-def _last_activation(graph: Graph) -> str | None:
+def last_activation(graph: Graph) -> str | None:
+    """Return the activation of the output; None for none."""
     node = {node.name: node for node in graph.nodes}[graph.outputs[0]]
     if node.kind == "Softmax":
         return "softmax"

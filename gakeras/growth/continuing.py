@@ -71,9 +71,7 @@ def continue_growth(
             total=1 + settings.iterations * settings.population_size + last,
             note=lambda: _note(population, settings),
             stop_reason=lambda: stop_reason(population, settings),
-            first_round=lambda: [
-                training.number for training in population.trainings if training.iteration == 1
-            ],
+            first_round=lambda: [training.number for training in _decisive(population)],
             complaints=_COMPLAINTS,
         )
 
@@ -86,6 +84,13 @@ def continue_growth(
         is_unfinished=ending.is_unfinished,
         executor=executor,
     )
+
+
+def _decisive(population: Population) -> list[Training]:
+    """Return the trainings of the first iteration that must not all fail."""
+    if population.failed_at_once:
+        return population.first_newcomers
+    return [training for training in population.trainings if training.iteration == 1]
 
 
 def _note(population: Population, settings: GrowthSettings) -> str:

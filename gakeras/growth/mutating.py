@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from gakeras.errors import InputError
 from gakeras.graph import Graph, ModelCost, Node, model_cost, read_graph, trace_channels
 from gakeras.growth.settings import Mutations
-from gakeras.jobs import JobFailed
+from gakeras.jobs import refusal
 from gakeras.morphism.deepening import deepen, insert_residual
 from gakeras.morphism.inception import insert_inception
 from gakeras.morphism.kernels import grow_kernel
@@ -33,7 +34,7 @@ def mutate(
     The kind is drawn by its weight, then the place, all alike; a place that is refused, or where the
     model would become too large, gives way to the next, and a kind without a place to the next kind.
     New layers are called after the number, so that no two members of a population have different
-    layers of one name.
+    layers of one name; and after a letter where the start network, grown itself, has such a name.
 
     Raises:
         JobFailed: No transform fits anywhere.
@@ -46,9 +47,19 @@ def mutate(
     {'kind': 'widen', 'layer': 'hidden', 'units': 5}
     """
     for count in range(drawing.per_child):
-        tag = f"{number}" if count == 0 else f"{number}_{count + 1}"
+        tag = _fresh(f"{number}" if count == 0 else f"{number}_{count + 1}", model)
         model, transform = _drawn(model, drawing, rng, tag)
         yield model, transform
+
+
+def _fresh(tag: str, model: keras.Model) -> str:
+    """Return the tag, with the first letter that makes new names of it that no layer has."""
+    names = [layer.name for layer in model.layers]
+    for letter in ("", *string.ascii_lowercase):
+        stems = [f"{kind}_{tag}{letter}" for kind in ("deeper", "residual", "inception")]
+        if not any(name == stem or name.startswith(f"{stem}_") for name in names for stem in stems):
+            return f"{tag}{letter}"
+    return tag
 
 
 def _drawn(
@@ -70,7 +81,14 @@ def _drawn(
                 return grown, transform
             reasons.append(f"{kind} at {node.name}: {cost.parameters:,} parameters, {cost.flops:,} FLOPs")
     reason = reasons[-1] if reasons else "there is no place for any"
-    raise JobFailed(f"no transform of {', '.join(kinds)} fits the network; the last: {reason}")
+    raise refusal(
+        InputError(
+            "No transform fits the network.",
+            expected=f"a place for one of {', '.join(kinds)}",
+            received=f"{model.name!r}; the last: {reason}",
+            way_out="Allow other transforms, or larger networks, in `mutations`.",
+        )
+    )
 
 
 def _is_affordable(cost: ModelCost, before: ModelCost, drawing: Mutations) -> bool:

@@ -98,6 +98,17 @@ class Population:
         return max((training.iteration for training in self.trainings), default=-1)
 
     @property
+    def first_newcomers(self) -> list[Training]:
+        """The members that are to be mutated in the first iteration."""
+        return [each for each in self.trainings if each.iteration == 1 and each.role == "newcomer"]
+
+    @property
+    def failed_at_once(self) -> bool:
+        """Whether no transform fitted any of these, so that nothing grows."""
+        failures = [self.failures.get(training.number) for training in self.first_newcomers]
+        return bool(failures) and all(failure is not None and failure.refused for failure in failures)
+
+    @property
     def has_last_leg(self) -> bool:
         """Whether last legs were proposed."""
         return any(training.role == "last" for training in self.trainings)
@@ -127,10 +138,16 @@ class Population:
         ]
 
     def final(self) -> list[Member]:
-        """Return the population as it is by now: after its last leg, or its latest iteration."""
+        """Return the population as it is by now: after its last leg, or its latest iteration.
+
+        A leg or an iteration counts once nothing of it is in flight.
+        """
+        waiting = {(training.iteration, training.role == "last") for training in self.in_flight.values()}
         last = [member for member in self.members.values() if member.training.role == "last"]
-        generations = (self.generation(iteration) for iteration in range(self.iteration, -1, -1))
-        return last or next((members for members in generations if members), [])
+        if last and not any(is_last for _, is_last in waiting):
+            return last
+        complete = (k for k in range(self.iteration, -1, -1) if (k, False) not in waiting)
+        return next((members for k in complete if (members := self.generation(k))), [])
 
     def _charge(self, training: Training, measures: Mapping[str, Any]) -> None:
         """Charge a training, a failed one as far as it says what it has spent; a killed one cannot."""
@@ -166,6 +183,8 @@ def stop_reason(population: Population, settings: GrowthSettings) -> str | None:
     iteration, spent = population.iteration, population.ledger.total.flops
     if iteration < 0 or population.start is None:
         return None
+    if population.failed_at_once:
+        return f"no transform fits: {_last_failure(population)}"
     if not population.generation(iteration):
         return f"iteration {iteration} failed: {_last_failure(population)}"
     if population.has_last_leg:
@@ -224,7 +243,7 @@ def _mutated(picked: Training, number: int, settings: GrowthSettings) -> Trainin
 
 
 def _last_legs(population: Population, settings: GrowthSettings) -> list[Training]:
-    if not settings.last_steps or population.has_last_leg:
+    if not settings.last_steps or population.has_last_leg or population.failed_at_once:
         return []
     kept, number, steps = survivors(population, settings), len(population.trainings), settings.last_steps
     legs = [

@@ -107,7 +107,7 @@ def holds_growth(root: str | Path, settings: GrowthSettings) -> bool:
     Workers, the number of iterations and the ensemble may differ. Raises `InputError` where it holds
     another run.
     """
-    may_differ = {"workers", "iterations", "ensemble", "backend", "start", "data"}
+    may_differ = {"workers", "iterations", "ensemble", "backend"}
     return goes_on(Path(root), lambda run_dir: open_growth(run_dir).plan, settings, may_differ)
 
 

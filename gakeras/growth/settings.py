@@ -22,6 +22,16 @@ Count = Annotated[int, Field(ge=0)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
+ACTIVATIONS = (
+    "celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish",
+    "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "mish", "relu", "relu6", "selu", "sigmoid",
+    "silu", "soft_shrink", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "squareplus",
+    "swish", "tanh", "tanh_shrink",
+)  # fmt: skip
+"""Functions of `keras.activations` that take each value by itself, and need no more than the value."""
+
+ODD_ACTIVATIONS = ("hard_shrink", "hard_tanh", "linear", "soft_shrink", "softsign", "tanh", "tanh_shrink")
+
 ENLARGING = ("widen", "kernel")
 """Transforms that make an array larger, so that it can no longer be that of the parent."""
 
@@ -71,6 +81,21 @@ class Mutations:
     def _check(self) -> Self:
         if not sum(self.weights.values()):
             raise ValueError("a weight above 0 for one transform at least, received 0 for all")
+        if self.noise and self.method != "copies":
+            raise ValueError(
+                f"noise: 0 unless method='copies', received {self.noise} with method={self.method!r}"
+            )
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation: one of {', '.join(ACTIVATIONS)}, received {self.activation!r}")
+        if self.variant == "odd" and self.activation not in ODD_ACTIVATIONS:
+            raise ValueError(
+                f"variant: 'odd' needs an odd activation, one of {', '.join(ODD_ACTIVATIONS)}, received "
+                f"activation={self.activation!r}"
+            )
+        if len(set(self.windows)) < len(self.windows) or not (self.windows or self.pooling):
+            raise ValueError(
+                f"windows: different ones, and one at least without pooling, received {self.windows}"
+            )
         return self
 
     @property
@@ -176,7 +201,7 @@ class GrowthSettings:
         inherit: Whether a mutated member starts with its parent's weights, or with new ones.
         carry: Whether the optimizer's moments go along through a mutation, or it starts anew.
         rescaling: Of the learning rate at a mutation: by |theta_1| / |theta_2|, the numbers of
-            `parameters` or their Euclidean `norm`; or `none`.
+            `parameters` or their Euclidean `norm`; or `none`. Only of an optimizer that is carried.
         sharing: Weights are shared by `copy`, or `joint`ly: members have the very layers of their
             parents beside their own, and are trained in one job, a member drawn at random for each step.
         equal_age: Whether all are judged after equally many steps on their weights, those of their
@@ -229,6 +254,11 @@ class GrowthSettings:
         if self.num_newcomers > self.num_survivors:
             raise ValueError(
                 f"num_newcomers: at most num_survivors={self.num_survivors}, received {self.num_newcomers}"
+            )
+        if self.rescaling != "none" and not (self.inherit and self.carry):
+            raise ValueError(
+                "rescaling: of the rate of an optimizer that is carried along, so it needs inherit=true and "
+                f"carry=true, received {self.rescaling!r} with inherit={self.inherit}, carry={self.carry}"
             )
         if self.sharing == "joint":
             self._check_sharing()

@@ -14,9 +14,11 @@ import numpy as np
 from gakeras.fitness.evaluation import forget_models
 from gakeras.fitness.heads import Head
 from gakeras.fitness.network import LOSSES
+from gakeras.fitness.options import TrainingOptions
 from gakeras.fitness.trainer import Step, Trainer
 from gakeras.growth.settings import StepTraining
 from gakeras.growth.training import (
+    Beginning,
     Examples,
     begin,
     first_measures,
@@ -53,6 +55,8 @@ def train_jointly(payload: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         Measures: those of each by number, under `members`.
 
+    A member that no transform fits has its reason as `failed` there, and the others are trained without it.
+
     Raises:
         JobFailed: A loss is not finite: what one spoils, all have.
     """
@@ -88,22 +92,41 @@ def _train_jointly(payload: Mapping[str, Any]) -> dict[str, Any]:
     first, seed = next(iter(jobs.values())), payload["seed"]
     examples = open_examples(first)
     options = StepTraining(**first["training"]).options
-    begun = [begin(job, examples, options) for job in jobs.values()]
-    models = shared([model for model, _, _ in begun])
-    members: list[Sharer] = []
-    for model, (alone, head, transforms) in zip(models, begun, strict=True):
+    begun, told = _begun(jobs, examples, options)
+    models = shared([model for model, _, _ in begun.values()])
+    members: dict[str, Sharer] = {}
+    for (number, (alone, head, transforms)), model in zip(begun.items(), models, strict=True):
+        if not alone.optimizer.built:  # a new one
+            alone.optimizer.build(alone.trainable_variables)
         model.compile(optimizer=carry_optimizer(alone, model), loss=LOSSES[head.task.kind])
         trainer = Trainer(model, options.batch_size, len(examples.train), options)
-        members.append(Sharer(trainer, head, first_measures(model, transforms)))
-    turns = np.random.default_rng(derive_seed(seed, "turns")).integers(len(members), size=payload["steps"])
-    told = dict(zip(jobs, (member.measures for member in members), strict=True))
-    _take_turns(members, turns, examples, first["schedule"], seed, told)
-    for number, member in zip(jobs, members, strict=True):
+        members[number] = Sharer(trainer, head, first_measures(model, transforms))
+    steps = payload["steps"] * len(members) // len(jobs)
+    turns = np.random.default_rng(derive_seed(seed, "turns")).integers(len(members), size=steps)
+    told |= {number: member.measures for number, member in members.items()}
+    _take_turns(list(members.values()), turns, examples, first["schedule"], seed, told)
+    for number, member in members.items():
         member.measures["loss"] = float(np.mean(member.losses)) if member.losses else None
         scores, outputs = measure(member.trainer, member.head, examples, member.measures)
         told[number] = member.measures | scores
         save(member.trainer.model, outputs, Path(jobs[number]["save_to"]))
     return {"measures": {"members": told}, "artifacts": {}}
+
+
+def _begun(
+    jobs: Mapping[str, Mapping[str, Any]], examples: Examples, options: TrainingOptions
+) -> tuple[dict[str, Beginning], dict[str, Any]]:
+    """Return what the members begin with by number, and why others cannot."""
+    begun: dict[str, Beginning] = {}
+    told: dict[str, Any] = {}
+    for number, job in jobs.items():
+        try:
+            begun[number] = begin(job, examples, options)
+        except JobFailed as failure:
+            told[number] = {"failed": str(failure), **failure.measures}
+    if not begun:
+        raise JobFailed("no member could begin", {"members": told})
+    return begun, told
 
 
 def _take_turns(

@@ -17,7 +17,7 @@ from gakeras.data import StoredData, fold_indices, open_data
 from gakeras.encoding import Genome
 from gakeras.errors import InputError
 from gakeras.fitness.evaluation import forget_models
-from gakeras.fitness.heads import Head, read_head
+from gakeras.fitness.heads import Head, last_activation, read_head
 from gakeras.fitness.network import LOSSES, compiled_model, set_statistics
 from gakeras.fitness.new_weights import shrunk_and_perturbed, with_new_weights
 from gakeras.fitness.options import TrainingOptions
@@ -40,13 +40,20 @@ class Examples:
 
     def head(self, model: keras.Model) -> Head:
         """Return the head of a model for these data. Raises `InputError` where it cannot be averaged."""
-        head = read_head(model, read_graph(model), self.data.info.task, self.data.info.input_shape)
+        graph = read_graph(model)
+        head = read_head(model, graph, self.data.info.task, self.data.info.input_shape)
         if head.is_logits:
             raise InputError(
                 "The outputs of an ensemble's members are averaged, so they are probabilities.",
                 expected="softmax or sigmoid at the end of the start network",
                 received="logits",
                 way_out="Put a `keras.layers.Softmax()` behind them.",
+            )
+        if head.task.outputs > 1 and last_activation(graph) == "sigmoid":
+            raise InputError(
+                "The outputs of an ensemble's members are averaged, so those of several units sum to 1.",
+                expected="softmax at the end of the start network",
+                received=f"sigmoid, {head.task.outputs} units",
             )
         return head
 
@@ -135,12 +142,22 @@ def measure(
     scores = head.scores(data.y[examples.validation], outputs["val"], "val")
     if not math.isfinite(scores["val_loss"]):
         raise JobFailed("diverged: the validation loss is not finite after training", measures)
-    seen = examples.train[: len(examples.validation)]
+    seen = spread_over(examples.train, len(examples.validation))
     report = head.scores(data.y[seen], trainer.predict(data.x, seen), "train")
     if data.x_test is not None and data.y_test is not None:
         outputs["test"] = trainer.predict(data.x_test, np.arange(len(data.x_test)))
         report |= head.scores(data.y_test, outputs["test"], "test")
     return scores | {name: value if math.isfinite(value) else None for name, value in report.items()}, outputs
+
+
+def spread_over(indices: np.ndarray, number: int) -> np.ndarray:
+    """Return at most so many of the indices, from their first to their last, for data may be in order.
+
+    >>> spread_over(np.arange(10), 4).tolist()
+    [0, 3, 6, 9]
+    """
+    places = np.linspace(0, len(indices) - 1, min(number, len(indices)))
+    return np.asarray(indices[places.astype(int)])
 
 
 def save(model: keras.Model, outputs: Mapping[str, np.ndarray], folder: Path) -> dict[str, str]:
@@ -194,9 +211,11 @@ def load_network(path: Path, *, with_optimizer: bool) -> keras.Model:
         ) from error
 
 
-def begin(
-    payload: Mapping[str, Any], examples: Examples, options: TrainingOptions
-) -> tuple[keras.Model, Head, list[Transform]]:
+Beginning = tuple[keras.Model, Head, list[Transform]]
+"""The compiled model that a training begins with, its head, and its transforms."""
+
+
+def begin(payload: Mapping[str, Any], examples: Examples, options: TrainingOptions) -> Beginning:
     """Return the compiled model that a training begins with, its head, and its transforms."""
     if "source" in payload:
         model = load_network(Path(payload["source"]), with_optimizer=True)

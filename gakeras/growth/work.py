@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -89,13 +89,19 @@ class JointTrainings:
         members = result.measures.get("members", {})
         share = result.cpu_seconds / len(numbers)
         return [
-            Trained(
-                number,
-                replace(result, job_id=str(number), measures=members.get(str(number), {}), cpu_seconds=share),
-            )
+            Trained(number, _own(replace(result, job_id=str(number), cpu_seconds=share), members))
             for number in numbers
             if number in self.population.in_flight
         ]
+
+
+def _own(result: JobResult, members: Mapping[str, Any]) -> JobResult:
+    """Return a joint result as that of one member, which may have failed where others have not."""
+    measures = dict(members.get(result.job_id, {}))
+    reason = measures.pop("failed", None)
+    if reason is not None:
+        result = replace(result, status="error", reason=reason)
+    return replace(result, measures=measures)
 
 
 def joint_job(trainings: Sequence[Training], run: GrowthRun, settings: GrowthSettings) -> Job:

@@ -74,5 +74,5 @@ def holds_synthesis(root: str | Path, settings: SynthesisSettings) -> bool:
 
     Workers and the number of generations may differ. Raises `InputError` where it holds another run.
     """
-    may_differ = {"workers", "generations", "backend", "ancestor", "data"}
+    may_differ = {"workers", "generations", "backend"}
     return goes_on(Path(root), lambda run_dir: open_synthesis(run_dir).plan, settings, may_differ)

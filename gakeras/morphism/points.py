@@ -58,9 +58,11 @@ def never_negative(graph: Graph, name: str) -> bool:
     node = next(node for node in graph.nodes if node.name == name)
     if node.kind == "ReLU":
         return bool(node.config["negative_slope"] == 0)
-    if node.kind in _KEEPS_SIGN:
+    overshoots = node.config.get("interpolation") not in (None, "nearest", "bilinear")
+    if node.kind in _KEEPS_SIGN and not overshoots:
         return all(never_negative(graph, source) for source in node.inputs)
-    return node.kind == "Softmax" or node.config.get("activation") in NEVER_NEGATIVE
+    activation = node.config.get("activation")
+    return node.kind == "Softmax" or (isinstance(activation, str) and activation in NEVER_NEGATIVE)
 
 
 def fresh_name(model: keras.Model, stem: str) -> str:

@@ -205,6 +205,9 @@ def test_a_run_of_another_kind_or_with_other_settings_is_not_gone_on_with(tmp_pa
     assert not holds_growth(tmp_path / "nowhere", stub_settings())
     with pytest.raises(InputError, match="others for steps"):
         holds_growth(tmp_path / "run", stub_settings(steps=3))
+    with pytest.raises(InputError, match="others for data, start"):
+        others = {"start": {"build": "dense #5 activation=relu"}, "data": {"source": "iris"}}
+        holds_growth(tmp_path / "run", stub_settings(**others))
     with pytest.raises(InputError, match="a run of the kind 'growth'"):
         _ = open_run(tmp_path / "run").settings
     with pytest.raises(InputError, match="generations for the run of a synthesis"):

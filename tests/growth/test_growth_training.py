@@ -162,8 +162,9 @@ def test_a_given_model_may_be_taken_as_it_is(tmp_path: Path) -> None:
         ([layers.Dense(2)], "softmax or sigmoid at the end of the start network"),
         ([layers.Dense(7, "softmax")], "labels 0..6"),
         ([layers.Dense(2, "relu")], "probabilities|how likely each class is"),
+        ([layers.Dense(2, "sigmoid")], "several units sum to 1"),
     ],
-    ids=["logits", "classes", "relu"],
+    ids=["logits", "classes", "relu", "sigmoids"],
 )
 def test_a_start_network_that_does_not_fit_is_refused(
     stack: list[keras.Layer], message: str, tmp_path: Path

@@ -13,9 +13,9 @@ from keras_models import outputs_of, random_inputs, with_random_weights
 
 from gakeras.graph import model_cost
 from gakeras.growth.mutating import mutate
-from gakeras.growth.settings import GrowthSettings, Mutations
+from gakeras.growth.settings import ACTIVATIONS, ODD_ACTIVATIONS, GrowthSettings, Mutations
 from gakeras.jobs import JobFailed
-from gakeras.morphism.inception import InceptionVariant
+from gakeras.morphism.inception import _ODD, InceptionVariant
 from gakeras.morphism.optimizers import Rescaling
 from gakeras.morphism.widening import WideningMethod
 
@@ -88,11 +88,19 @@ def test_a_kind_that_fits_nowhere_gives_way_to_another() -> None:
 def test_where_nothing_fits_the_reason_is_told() -> None:
     linear = keras.Sequential([keras.Input((4,)), layers.Dense(2, "softmax")])
     with pytest.raises(
-        JobFailed, match="no transform of widen fits the network; the last: there is no place"
+        JobFailed, match="No transform fits the network.*one of widen.*the last: there is no place"
     ):
         drawn(only("widen"), model=linear)
     with pytest.raises(JobFailed, match=r"the last: widen at \w+: \d+ parameters"):
         drawn(only("widen", max_parameters=10))
+
+
+def test_a_grown_network_can_be_grown_again_under_names_it_does_not_have() -> None:
+    for kind in ("deepen", "residual", "inception"):
+        ((once, first),) = drawn(only(kind))
+        ((twice, second),) = drawn(only(kind), model=once)
+        assert (first["name"], second["name"]) == (f"{first['name']}", f"{first['name']}a")
+        assert twice.count_params() > once.count_params()
 
 
 def test_what_would_be_too_costly_is_drawn_again() -> None:
@@ -110,3 +118,10 @@ def test_a_layer_gains_an_even_number_of_units(share: float, units: int) -> None
             assert transform["units"] == units
             return
     raise AssertionError("no seed widens the hidden layer")
+
+
+def test_the_activations_of_the_settings_are_those_of_keras() -> None:
+    others = {"softmax", "log_softmax", "sparsemax", "glu", "threshold"}  # they need more than the value
+    functions = {name for name in dir(keras.activations) if not name.startswith("_")}
+    assert set(ACTIVATIONS) == functions - others - {"get", "serialize", "deserialize"}
+    assert set(ODD_ACTIVATIONS) == _ODD

@@ -154,9 +154,43 @@ def test_an_iteration_that_fails_as_a_whole_ends_the_growth() -> None:
     assert grown(lambda training: None).iteration == 0
 
 
+def test_where_no_transform_fits_nothing_is_trained_after_the_first_iteration() -> None:
+    refused = {"rule": "No place.", "expected": "", "received": "", "way_out": ""}
+
+    class Full(Stub):
+        def result(self, training: Training) -> JobResult:
+            measures = {"refused": refused}
+            is_new = training.role == "newcomer"
+            return JobResult("0", "error", "", measures) if is_new else super().result(training)
+
+    population, chosen = Population(), settings(last_steps=9)
+    for _ in rounds(population, lambda: next_trainings(population, chosen), Full(lambda training: 0.5)):
+        pass
+    assert population.failed_at_once and population.iteration == 1 and not population.has_last_leg
+    diverged = grown(lambda training: None if training.role == "newcomer" else 0.5)
+    assert not diverged.failed_at_once and diverged.iteration == 3
+
+
+def test_the_final_population_is_the_last_that_is_complete() -> None:
+    population = grown(lambda training: 0.5, iterations=2, last_steps=5)
+    assert {member.training.role for member in population.final()} == {"last"}
+    last = next(training for training in population.trainings if training.role == "last")
+    population.in_flight[last.number] = last
+    assert {member.training.iteration for member in population.final()} == {2}
+    of_second = next(t for t in population.trainings if (t.iteration, t.role) == (2, "newcomer"))
+    population.in_flight[of_second.number] = of_second
+    assert {member.training.iteration for member in population.final()} == {1}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"mutations": {"noise": 0.1}}, "noise: 0 unless method='copies'"),
+        ({"mutations": {"variant": "odd"}}, "'odd' needs an odd activation.*activation='relu'"),
+        ({"mutations": {"windows": [3, 3]}}, "windows: different ones"),
+        ({"mutations": {"windows": [], "pooling": False}}, "windows: different ones"),
+        ({"mutations": {"activation": "reluu"}}, "activation: one of celu.*'reluu'"),
+        ({"rescaling": "norm", "carry": False}, "rescaling: of the rate.*carry=False"),
         ({"num_survivors": 4}, "num_survivors: fewer than|M2 < M1"),
         ({"num_newcomers": 3}, "at most num_survivors=2"),
         ({"mutations": {"widen": 0, "deepen": 0, "inception": 0}}, "a weight above 0"),

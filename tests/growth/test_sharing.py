@@ -66,6 +66,26 @@ def test_all_steps_of_an_iteration_are_charged_to_those_who_took_them(growth: Gr
     assert steps == [4 + count for count in taken]
 
 
+FULL = {"mutations": {"widen": 0, "deepen": 1, "inception": 0, "max_parameters": 60}}
+
+
+@pytest.mark.parametrize("changes", [{"carry": False}, FULL], ids=["a new optimizer", "a member is full"])
+def test_members_go_on_with_a_new_optimizer_and_without_one_that_no_transform_fits(
+    changes: dict[str, Any], tmp_path: Path
+) -> None:
+    x = np.random.default_rng(0).normal(size=(80, 4)).astype("float32")
+    only_residual = {"widen": 0, "deepen": 0, "inception": 0, "residual": 1}
+    growth = gakeras.grow(
+        x, (x[:, 0] > x[:, 1]).astype(int), start="dense #4 activation=relu", sharing="joint",
+        initial_steps=2, steps=2, population_size=3, num_survivors=1, iterations=3, batch_size=8,
+        executor="debug", run_dir=tmp_path / "run", progress=False,
+        **({"mutations": only_residual} | changes),
+    )  # fmt: skip
+    assert max(row.iteration for row in growth.history) == 3
+    assert bool(growth.failures) == (changes is FULL)
+    assert all("No transform fits" in reason for reason in growth.failures.values())
+
+
 class Desk:
     """Stands for the dispatcher of trainings: keeps what is sent, and returns a result for it."""
 

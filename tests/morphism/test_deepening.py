@@ -105,11 +105,19 @@ def test_an_identity_with_relu_would_change_what_it_is_refused_for() -> None:
         (layers.BatchNormalization(), False),
         (layers.Activation("softplus"), True),
         (layers.AveragePooling2D(1), False),
+        (layers.Conv2D(3, 1, activation=layers.ReLU(negative_slope=0.1)), False),
     ],
 )
 def test_what_is_known_of_values(layer: keras.Layer, positive: bool) -> None:
     stack = [keras.Input((4, 4, 2)), layers.Conv2D(3, 1), layer, layers.MaxPooling2D(2, name="pool")]
     assert never_negative(read_graph(keras.Sequential(stack)), "pool") is positive
+
+
+@pytest.mark.parametrize(("interpolation", "positive"), [("nearest", True), ("bicubic", False)])
+def test_what_overshoots_does_not_keep_the_sign(interpolation: str, positive: bool) -> None:
+    larger = layers.UpSampling2D(2, interpolation=interpolation, name="larger")
+    stack = keras.Sequential([keras.Input((4, 4, 2)), layers.ReLU(), larger])
+    assert never_negative(read_graph(stack), "larger") is positive
 
 
 @pytest.mark.parametrize("grow", [deepen, lambda *args: insert_residual(*args, 2, np.random.default_rng(0))])
