@@ -43,17 +43,33 @@ def read_journal(path: Path) -> Journal:
         raise JournalError(f"There is no journal at {path}.") from None
     lines = data.split(b"\n")
     torn = lines.pop()
-    records = [_parse(path, number, line) for number, line in enumerate(lines, start=1)]
-    if not records:
+    header = _checked_header(path, lines[0] if lines else None)
+    rest = tuple(_parse(path, number, line) for number, line in enumerate(lines[1:], start=2))
+    return Journal(header, rest, len(data) - len(torn))
+
+
+def read_header(path: Path) -> Record:
+    """Read the header of a journal, and nothing else. Raises `JournalError` as `read_journal` does."""
+    try:
+        with path.open("rb") as file:
+            line = file.readline()
+    except FileNotFoundError:
+        raise JournalError(f"There is no journal at {path}.") from None
+    return _checked_header(path, line[:-1] if line.endswith(b"\n") else None)
+
+
+def _checked_header(path: Path, line: bytes | None) -> Record:
+    """Return the header that a first line is; None is one that is not whole."""
+    if line is None:
         raise JournalError(f"{path}: the journal is empty, not even its header was written.")
-    header, *rest = records
+    header = _parse(path, 1, line)
     if header.get("type") != "header" or header.get("schema") not in READABLE_VERSIONS:
         raise JournalError(
             f"{path}, line 1: expected the header of a journal of schema "
             f"{' or '.join(map(str, READABLE_VERSIONS))}, received type={header.get('type')!r}, "
             f"schema={header.get('schema')!r}."
         )
-    return Journal(header, tuple(rest), len(data) - len(torn))
+    return header
 
 
 def find_journal(run: str | Path) -> Path:
@@ -144,8 +160,10 @@ class JournalWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._file.close()
-        self._lock.release()
+        try:
+            self._file.close()  # which writes what a full disk has left over
+        finally:
+            self._lock.release()
 
     def append(self, records: Iterable[Record]) -> None:
         """Write records as one group and make them durable. Raises `ValueError` on NaN or Infinity."""

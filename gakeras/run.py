@@ -11,7 +11,7 @@ import numpy as np
 from gakeras.config import COMMANDS, Settings, settings_from
 from gakeras.data import DataInfo, folds_digest, open_data, weights_digest
 from gakeras.errors import InputError, JournalError
-from gakeras.journal import Record, read_journal
+from gakeras.journal import Record, read_header
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class RunDirectory:
 
     def header(self) -> Record:
         """Return the journal's header."""
-        return read_journal(self.journal).header
+        return read_header(self.journal)
 
     @property
     def kind(self) -> str:

@@ -89,9 +89,9 @@ def _export_model(source: Path, file: Path, format: str | None, data: str | None
 def _examples(data: str | None, model: Any) -> np.ndarray | None:
     if data is None:
         return None
-    from gakeras.data import load_source
+    from gakeras.data import load_source, spread_rows
 
-    x, shape = load_source(data).x[:256], tuple(model.inputs[0].shape[1:])
+    x, shape = spread_rows(load_source(data).x, 256), tuple(model.inputs[0].shape[1:])
     if x[0].size != math.prod(shape):
         raise InputError(
             "A model is calibrated on examples that it takes.",

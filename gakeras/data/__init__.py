@@ -11,6 +11,7 @@ Nothing here scales, shuffles or augments: that belongs to the model and its tra
 
 from gakeras.data.arrays import Arrays, as_arrays
 from gakeras.data.checks import check_arrays
+from gakeras.data.chunks import spread_rows
 from gakeras.data.folds import (
     assign_folds,
     assign_folds_of_part,
@@ -50,6 +51,7 @@ __all__ = [
     "folds_digest",
     "load_source",
     "open_data",
+    "spread_rows",
     "store_arrays",
     "weights_at",
     "weights_digest",

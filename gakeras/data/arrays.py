@@ -70,7 +70,10 @@ def _as_pair(x_name: str, x: Any, y_name: str, y: Any) -> tuple[Any, Any]:
 
 def _as_array(name: str, value: Any) -> np.ndarray:
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
+        if array.dtype.kind == "f" and array.dtype.itemsize > 8:  # no backend computes with more
+            return array.astype(np.float64)
+        return array.astype(array.dtype.newbyteorder("="), copy=False)  # as no file, but every machine has it
     except ValueError as error:
         raise InputError(
             "Data must be NumPy arrays, or what can become one.",

@@ -172,7 +172,7 @@ def _choose_scaling(x: np.ndarray) -> Scaling:
         return Scaling("standardise")
     # The ends one by one: the absolute value of int8's -128 is not an int8.
     largest = max(max(abs(float(rows.min())), abs(float(rows.max()))) for _, rows in row_chunks(x))
-    if x.dtype.kind in "iu" and largest <= 255:
+    if x.dtype.kind in "iu" and 127 < largest <= 255:  # bytes; fewer values are a range of their own
         return Scaling("divide", 255.0)
     return Scaling("divide", largest or 1.0)
 

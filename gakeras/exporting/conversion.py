@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gakeras.data import spread_rows
 from gakeras.errors import InputError
 from gakeras.exporting.formats import Format, check_installed, choose_format
 
@@ -27,7 +28,8 @@ def export_model(
 
     It is written beside its place and moved there when it is whole. A `.tflite` file takes one example at a
     time: with a batch of one every shape is known, so that LiteRT runs the whole network in
-    its fast kernels (XNNPACK) and not in pieces. The other formats take batches of any size.
+    its fast kernels (XNNPACK) and not in pieces. The other formats take batches of any size. A model that
+    computes in half precision does so in float32 in an `.onnx` or `.tflite` file.
 
     Args:
         model: A Sequential or Functional model with one input and one output.
@@ -126,9 +128,28 @@ def _write(model: keras.Model, path: Path, format: Format, examples: np.ndarray 
         case "onnx":
             with warnings.catch_warnings():  # the converter asks for names that NumPy no longer has
                 warnings.simplefilter("ignore", FutureWarning)
-                _export(model, path, "onnx", batch_size=None)
+                _export(_in_float32(model), path, "onnx", batch_size=None)
         case _:
-            path.write_bytes(_litert(model, format, examples))
+            path.write_bytes(_litert(_in_float32(model), format, examples))
+
+
+def _in_float32(model: keras.Model) -> keras.Model:
+    """Return a model that computes in float32, as its weights are: the converters know no other layers."""
+    import keras
+
+    from gakeras.graph.reading import layers_by_path
+    from gakeras.graph.rebuilding import read_weights, write_weights
+
+    halves = {"float16", "bfloat16"}
+    if not any(layer.compute_dtype in halves for layer in layers_by_path(model).values()):
+        return model
+
+    def in_float32(layer: keras.Layer) -> keras.Layer:
+        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+
+    copy = keras.models.clone_model(model, clone_function=in_float32, recursive=True)
+    write_weights(copy, read_weights(model))
+    return copy
 
 
 def _export(model: keras.Model, path: Path, format: str, batch_size: int | None) -> None:
@@ -161,7 +182,7 @@ def _litert(model: keras.Model, format: Format, examples: np.ndarray | None) -> 
 
 
 def _one_by_one(examples: np.ndarray, tensor: keras.KerasTensor) -> Iterator[list[np.ndarray]]:
-    for example in examples[:NUM_REPRESENTATIVE]:
+    for example in spread_rows(examples, NUM_REPRESENTATIVE):
         yield [example.reshape(1, *tensor.shape[1:]).astype(tensor.dtype)]
 
 

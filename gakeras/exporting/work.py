@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gakeras.data import open_data
+from gakeras.data import open_data, spread_rows
 from gakeras.errors import InputError
 from gakeras.exporting.conversion import export_model, size_bytes
 from gakeras.exporting.formats import Format, missing_modules
@@ -37,7 +37,7 @@ def convert(payload: Mapping[str, Any]) -> dict[str, Any]:
     try:
         model = load_model(Path(payload["model"]))
         (tensor,) = model.inputs
-        x = np.asarray(open_data(Path(payload["data_dir"])).x[:_NUM_EXAMPLES])
+        x = spread_rows(open_data(Path(payload["data_dir"])).x, _NUM_EXAMPLES)
         examples = x.reshape(len(x), *tensor.shape[1:])
         measures = export_and_compare(model, Path(payload["save_to"]), payload["format"], examples)
     finally:

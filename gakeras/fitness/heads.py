@@ -141,8 +141,11 @@ def _check_examples(model: keras.Model, input_shape: tuple[int, ...]) -> None:
 
 
 def last_activation(graph: Graph) -> str | None:
-    """Return the activation of the output; None for none."""
-    node = {node.name: node for node in graph.nodes}[graph.outputs[0]]
+    """Return the activation of the output, or of what only gives it another shape; None for none."""
+    nodes = {node.name: node for node in graph.nodes}
+    node = nodes[graph.outputs[0]]
+    while node.kind in _KEEPS_VALUES and len(node.inputs) == 1 and node.inputs[0] in nodes:
+        node = nodes[node.inputs[0]]
     if node.kind == "Softmax":
         return "softmax"
     activation = node.config.get("activation")
@@ -158,6 +161,9 @@ def _predicted(chances: np.ndarray) -> np.ndarray:
         return np.asarray(chances[:, 0] > 0.5).astype(int)
     return np.asarray(chances.argmax(axis=1))
 
+
+_KEEPS_VALUES = {"Flatten", "Reshape", "Permute", "Identity", "Dropout", "ActivityRegularization"}
+"""Layers that answer with the values they are given."""
 
 _CLASSES = {
     "multiclass": "SparseCategoricalCrossentropy",

@@ -138,7 +138,7 @@ class Trainer:
         All steps have as many examples, so that nothing is traced twice. The seed is that of dropout and
         of the variation.
         """
-        self._seed_dropout(seed)
+        seed_layers(self.model, seed)
         augment = new_augmentation(self.variation, x.shape[1:], seed)
         for step, examples in _with_examples(x, steps, augment):
             if step.rate_factor is not None:
@@ -176,12 +176,14 @@ class Trainer:
     def _variables(self) -> list[Any]:
         return [*self.model.weights, *self.model.optimizer.variables]
 
-    def _seed_dropout(self, seed: int) -> None:
-        for place, layer in _layers(self.model):
-            generator = getattr(layer, "seed_generator", None)
-            if generator is not None:
-                state = np.array([derive_seed(seed, "dropout", *place), 0])
-                generator.state.assign(state.astype(keras.ops.convert_to_numpy(generator.state).dtype))
+
+def seed_layers(model: keras.Model, seed: int) -> None:
+    """Seed what layers draw from: dropout, noise, and images that are varied at random."""
+    for place, layer in _layers(model):
+        generator = getattr(layer, "seed_generator", None) or getattr(layer, "generator", None)
+        if isinstance(generator, keras.random.SeedGenerator):
+            state = np.array([derive_seed(seed, "dropout", *place), 0])
+            generator.state.assign(state.astype(keras.ops.convert_to_numpy(generator.state).dtype))
 
 
 def _layers(model: keras.Model) -> Iterator[tuple[tuple[int, ...], keras.Layer]]:

@@ -27,6 +27,19 @@ def write_weights(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None
         for weight in layer.weights:
             if f"{path}/{weight.name}" in weights:
                 weight.assign(weights[f"{path}/{weight.name}"])
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # what it computes with are constants made of its weights
+
+
+def data_statistics(model: keras.Model) -> set[str]:
+    """Return the names of the arrays that standardise data: mean and variance that no training changes."""
+    return {
+        f"{path}/{weight.name}"
+        for path, layer in layers_by_path(model).items()
+        if isinstance(layer, keras.layers.Normalization)
+        or (isinstance(layer, keras.layers.BatchNormalization) and not layer.trainable)
+        for weight in layer.weights
+    }
 
 
 def rebuild(

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from pydantic import TypeAdapter
 
-from gakeras.data import StoredData, fold_indices, open_data
+from gakeras.data import StoredData, fold_indices, open_data, spread_rows
 from gakeras.encoding import Genome
 from gakeras.errors import InputError
 from gakeras.fitness.evaluation import forget_models
@@ -142,22 +142,12 @@ def measure(
     scores = head.scores(data.y[examples.validation], outputs["val"], "val")
     if not math.isfinite(scores["val_loss"]):
         raise JobFailed("diverged: the validation loss is not finite after training", measures)
-    seen = spread_over(examples.train, len(examples.validation))
+    seen = spread_rows(examples.train, len(examples.validation))
     report = head.scores(data.y[seen], trainer.predict(data.x, seen), "train")
     if data.x_test is not None and data.y_test is not None:
         outputs["test"] = trainer.predict(data.x_test, np.arange(len(data.x_test)))
         report |= head.scores(data.y_test, outputs["test"], "test")
     return scores | {name: value if math.isfinite(value) else None for name, value in report.items()}, outputs
-
-
-def spread_over(indices: np.ndarray, number: int) -> np.ndarray:
-    """Return at most so many of the indices, from their first to their last, for data may be in order.
-
-    >>> spread_over(np.arange(10), 4).tolist()
-    [0, 3, 6, 9]
-    """
-    places = np.linspace(0, len(indices) - 1, min(number, len(indices)))
-    return np.asarray(indices[places.astype(int)])
 
 
 def save(model: keras.Model, outputs: Mapping[str, np.ndarray], folder: Path) -> dict[str, str]:

@@ -137,7 +137,6 @@ def synthesize(
         "max_drop": max_drop,
         "validation_share": validation_share,
         "training": training,
-        "last": None if last_epochs is None else training | {"epochs": last_epochs},
         "workers": {
             "executor": executor if isinstance(executor, str) else "auto",
             "timeout_seconds": timeout_seconds,
@@ -147,6 +146,8 @@ def synthesize(
     for table in ("training", "drawing"):  # a table changes what it names, and leaves the arguments
         if isinstance(settings.get(table), Mapping):
             settings[table] = values[table] | settings[table]
+    if last_epochs is not None:
+        values["last"] = {**values["training"], **settings.get("training", {}), "epochs": last_epochs}
     checked = synthesis_settings(
         values | settings,
         origin="the arguments of synthesize()",
@@ -160,8 +161,17 @@ def synthesize(
         raise InputError(
             "Examples and targets come together.", expected="both of x and y", received=f"{missing}=None"
         )
-    is_own = x is None and own is not None
-    arrays = own if is_own and own else as_arrays(x, y, x_test, y_test, sample_weight)
+    if x is None and sample_weight is not None:
+        raise InputError(
+            "The data of a search have their weights.",
+            expected="sample_weight beside x and y",
+            received="sample_weight alone",
+        )
+    arrays = own if x is None else None
+    if arrays is None:
+        arrays = as_arrays(x, y, x_test, y_test, sample_weight)
+    elif x_test is not None or y_test is not None:
+        arrays = as_arrays(arrays.x, arrays.y, x_test, y_test, arrays.sample_weight)
     session = Session(time_limit, checked.workers.grace_seconds)
     return run_synthesis(
         checked, arrays, ancestor, run_dir=run_dir, executor=executor, session=session, progress=progress

@@ -86,10 +86,11 @@ def birth_job(birth: Birth, family: Family, run: RunDirectory, settings: Synthes
 
 def export_job(member: Member, run: RunDirectory, settings: SynthesisSettings, save_to: Path) -> Job:
     """Return the job that compacts a network and saves it as a `.keras` file."""
+    last = settings.last if member.birth.role == "last" else None
     payload = {
         "model": str(run.ancestor),
         **checkpoint(member, run),
-        "training": asdict(settings.training),
+        "training": asdict(settings.training if last is None else last),
         "data_dir": str(run.data),
         "folds_file": str(run.folds),
         "save_to": str(save_to),

@@ -21,7 +21,7 @@ from gakeras.graph.rebuilding import read_weights, write_weights
 from gakeras.jobs import refusal
 from gakeras.seeding import derive_seed, isolated
 from gakeras.synthesis import ancestors
-from gakeras.synthesis.compaction import Shrunk
+from gakeras.synthesis.compaction import Shrunk, masked_weights
 from gakeras.synthesis.folding import fold_removed
 from gakeras.synthesis.masks import full_masks
 from gakeras.synthesis.mating import Network
@@ -191,7 +191,7 @@ def _newborn(nursery: Nursery, offspring: Offspring, inherits: bool, seed: int) 
     masks = offspring.network.masks
     if not inherits:
         new = with_new_weights(nursery.model, derive_seed(seed, "weights"))
-        return Network(read_weights(new), masks)
+        return Network(masked_weights(read_weights(new), masks), masks)
     parts = nursery.model, nursery.graph, nursery.channels
     unpruned = offspring.unpruned
     return Network(fold_removed(*parts, unpruned.weights, unpruned.masks, masks), masks)

@@ -17,7 +17,10 @@ BITS: dict[Precision, int] = {"float32": 32, "float16": 16, "bfloat16": 16, "int
 
 
 def impose_precision(
-    weights: Mapping[str, np.ndarray], precision: Precision, kernels: Iterable[str]
+    weights: Mapping[str, np.ndarray],
+    precision: Precision,
+    kernels: Iterable[str],
+    fixed: Iterable[str] = (),
 ) -> dict[str, np.ndarray]:
     """Return the arrays of a network at a lower precision, in their own dtype.
 
@@ -26,12 +29,10 @@ def impose_precision(
         precision: `float16` and `bfloat16` hold for every array; `int8` for kernels alone, as
             in the integer formats of inference libraries, whose biases are wider.
         kernels: The names of the kernels.
+        fixed: The names of arrays that stay as they are, such as the statistics of the data.
     """
-    names = set(kernels)
-    return {
-        name: round_to(array, precision) if precision != "int8" or name in names else array
-        for name, array in weights.items()
-    }
+    names = set(kernels) if precision == "int8" else weights.keys() - set(fixed)
+    return {name: round_to(array, precision) if name in names else array for name, array in weights.items()}
 
 
 def round_to(array: np.ndarray, precision: Precision) -> np.ndarray:

@@ -14,10 +14,10 @@ import numpy as np
 from gakeras.data import StoredData, fold_indices, open_data
 from gakeras.fitness.heads import Head, read_head
 from gakeras.fitness.options import Distillation, DtypePolicy, TrainingOptions
-from gakeras.fitness.trainer import Trainer
+from gakeras.fitness.trainer import Trainer, seed_layers
 from gakeras.graph import Channels, Graph, model_cost, read_graph, trace_channels
 from gakeras.graph.costs import ModelCost
-from gakeras.graph.rebuilding import read_weights
+from gakeras.graph.rebuilding import data_statistics, read_weights
 from gakeras.jobs import JobFailed
 from gakeras.seeding import derive_seed, isolated
 from gakeras.synthesis.clusters import form_clusters
@@ -97,7 +97,8 @@ class Nursery:
                 raise JobFailed(f"diverged: the loss is not finite in epoch {epoch}", {"losses": losses})
             losses.append(loss)
         trained = small.put(network.weights, read_weights(small.model))
-        grown = Network(impose_precision(trained, precision, self.channels.kernels), network.masks)
+        fixed = data_statistics(small.model)
+        grown = Network(impose_precision(trained, precision, self.channels.kernels, fixed), network.masks)
         return Upbringing(grown, losses, small)
 
     def measure(
@@ -136,6 +137,7 @@ class Nursery:
         """Return a network with the strengths that the loss on the training part gives its synapses."""
         small = shrink(self.model, self.graph, self.channels, with_zeros_alive(network))
         chosen = np.random.default_rng(seed).permutation(self.train)[: NUM_BATCHES * BATCH_SIZE]
+        seed_layers(small.model, seed)
         with isolated(seed):
             strengths = gradient_strengths(
                 small.model, self.head, self.data.x[chosen], self.data.y[chosen], list(network.masks)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gakeras.data import Arrays, Task, check_arrays
+from gakeras.data import Arrays, Task, as_arrays, check_arrays
 from gakeras.errors import InputError
 
 CLASSES = np.arange(20) % 4
@@ -190,3 +190,11 @@ def test_bad_test_sets_are_refused(x: Any, y: Any, x_test: Any, y_test: Any, mes
 def test_a_test_set_may_lack_a_class_and_have_a_constant_target() -> None:
     assert check_arrays(Arrays(TABLE, CLASSES, TABLE[:1], CLASSES[:1])).outputs == 4
     assert check_arrays(Arrays(TABLE, TABLE, TABLE[:1], TABLE[:1])).outputs == 3
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">i2", "<f8", "longdouble"])
+def test_arrays_have_the_byte_order_of_the_machine_and_no_more_than_eight_bytes_a_number(dtype: str) -> None:
+    x = np.arange(6).reshape(3, 2).astype(dtype)
+    arrays = as_arrays(x, np.arange(3))
+    assert arrays.x.dtype.isnative and arrays.x.dtype.itemsize <= 8
+    np.testing.assert_array_equal(arrays.x, [[0, 1], [2, 3], [4, 5]])

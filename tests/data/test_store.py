@@ -93,7 +93,7 @@ def images(*values: float, dtype: Any) -> np.ndarray:
     ("x", "scaling"),
     [
         pytest.param(images(3, 200, dtype=np.uint8), Scaling("divide", 255.0), id="bytes"),
-        pytest.param(images(3, 9, dtype=np.int64), Scaling("divide", 255.0), id="small integers"),
+        pytest.param(images(3, 9, dtype=np.uint8), Scaling("divide", 9.0), id="small integers"),
         pytest.param(images(3, 4096, dtype=np.uint16), Scaling("divide", 4096.0), id="large integers"),
         pytest.param(images(-1000, 200, dtype=np.int16), Scaling("divide", 1000.0), id="signed integers"),
         pytest.param(images(-128, 7, dtype=np.int8), Scaling("divide", 255.0), id="signed bytes"),

@@ -92,6 +92,27 @@ def test_branches_and_merges_say_the_same(
     assert difference_after(model, x, format, tmp_path) <= 1e-4
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("format", ["litert", "onnx"])
+def test_a_model_of_half_precision_says_nearly_the_same(policy: str, format: str, tmp_path: Path) -> None:
+    stack = [keras.layers.Conv2D(4, 3, activation="relu", dtype=policy), keras.layers.Flatten()]
+    model = keras.Sequential([keras.Input((6, 6, 1)), *stack, keras.layers.Dense(3, dtype=policy)])
+    x = np.random.default_rng(6).normal(size=(20, 6, 6, 1)).astype("float32")
+    assert difference_after(model, x, format, tmp_path) <= 3e-2
+    assert model.layers[0].compute_dtype == policy.removeprefix("mixed_")
+
+
+def test_eight_bits_are_found_on_examples_from_all_over_sorted_data(tmp_path: Path) -> None:
+    x = np.repeat(np.float32([1, 10, 100]), 300)[:, None] * np.ones(4, "float32")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(2)])
+    for weight in model.weights:
+        weight.assign(np.abs(keras.ops.convert_to_numpy(weight)) + 0.1)
+    path = export_model(model, tmp_path / "model.tflite", format="litert_int8", examples=x)
+    (expected,) = outputs_of(model, [x])
+    assert np.abs(open_runtime(path)(x[-3:]) / expected[-3:] - 1).max() < 0.05
+
+
 def test_fewer_bits_are_fewer_bytes(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(128), keras.layers.Dense(4)])
     x = np.random.default_rng(5).normal(size=(20, 64))

@@ -14,7 +14,7 @@ from wide_genomes import EVERYTHING
 from gakeras.data import DataInfo, Scaling, Task
 from gakeras.fitness.network import compiled_model
 from gakeras.fitness.options import TrainingOptions
-from gakeras.fitness.trainer import Trainer
+from gakeras.fitness.trainer import Trainer, seed_layers
 
 RNG = np.random.default_rng(3)
 X, Y = RNG.integers(0, 256, (22, 8, 8)).astype("uint8"), RNG.integers(0, 3, 22)
@@ -101,6 +101,17 @@ def test_moving_statistics_follow_the_data_and_are_forgotten(trainer: Trainer) -
     assert values(norm.moving_mean).any() and (values(norm.moving_variance) != 1).all()
 
 
+def test_images_are_varied_by_layers_from_the_seed() -> None:
+    model = keras.Sequential([keras.Input((6, 6, 1)), layers.RandomTranslation(0.3, 0.3), layers.Flatten()])
+    model.add(layers.Dense(1))
+    model.compile(optimizer=keras.optimizers.SGD(0.0), loss="mean_squared_error")
+    trainer = Trainer(model, batch_size=20, max_examples=20)
+    trainer.reset(1)
+    x, y = np.random.default_rng(0).normal(size=(20, 6, 6, 1)), np.arange(20.0)[:, None]
+    losses = [trainer.train_epoch(x, y, np.arange(20), seed) for seed in (3, 4, 3)]
+    assert losses[0] == losses[2] != losses[1]
+
+
 def test_dropout_inside_a_model_is_drawn_from_the_seed_and_differs_from_layer_to_layer() -> None:
     """At learning rate 0 and with one batch of everything nothing but dropout can differ."""
 
@@ -115,6 +126,6 @@ def test_dropout_inside_a_model_is_drawn_from_the_seed_and_differs_from_layer_to
     x, y = np.ones((20, 6)), np.arange(20.0)[:, None]
     losses = [trainer.train_epoch(x, y, np.arange(20), seed) for seed in (3, 4, 3)]
     assert losses[0] == losses[2] != losses[1]
-    trainer._seed_dropout(3)
+    seed_layers(trainer.model, 3)
     states = [values(model.get_layer(name).get_layer("drop").seed_generator.state) for name in ("one", "two")]
     assert (states[0] != states[1]).any()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gakeras.graph.rebuilding import data_statistics, read_weights
 from gakeras.synthesis.precision import impose_precision, round_to
 
 law = settings(deadline=None, derandomize=True)
@@ -74,3 +76,15 @@ def test_int8_is_for_kernels_alone(precision: str, bias_changes: bool) -> None:
     rounded = impose_precision(weights, precision, ["a/kernel"])
     assert (rounded["a/bias"] != weights["a/bias"]).any() == bias_changes
     assert (rounded["a/kernel"] != weights["a/kernel"]).any() == (precision != "float32")
+
+
+def test_statistics_of_the_data_stay_as_they_are() -> None:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Normalization(name="scale")])
+    frozen = keras.layers.BatchNormalization(trainable=False, name="fixed")
+    model.add(frozen)
+    model.add(keras.layers.BatchNormalization(name="norm"))
+    fixed = data_statistics(model)
+    assert {name.partition("/")[0] for name in fixed} == {"scale", "fixed"}
+    weights = {name: np.full(2, 1e5, "float32") for name in read_weights(model)}
+    rounded = impose_precision(weights, "float16", [], fixed)
+    assert all((array == (1e5 if name in fixed else 65504)).all() for name, array in rounded.items())

@@ -1,0 +1,41 @@
+"""Laws of the arguments of `synthesize`: none is dropped, and tables change what they name."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gakeras
+from gakeras.data import Arrays
+from gakeras.errors import InputError
+
+X, Y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What a synthesis of a search's result would be begun with."""
+    begun: list[Any] = []
+    own = Arrays(X, Y, sample_weight=np.ones(20))
+    monkeypatch.setattr("gakeras.lineage.starting.find_ancestor", lambda model: (None, own))
+    monkeypatch.setattr("gakeras.lineage.starting.run_synthesis", lambda *given, **named: begun.append(given))
+    return begun
+
+
+def test_test_data_that_are_given_stand_beside_the_data_of_the_search(begun: list[Any]) -> None:
+    gakeras.synthesize(SimpleNamespace(), x_test=X[:4], y_test=Y[:4])  # type: ignore[arg-type]
+    (_, arrays, _) = begun[0]
+    assert np.array_equal(arrays.x, X) and len(arrays.x_test) == 4 and arrays.sample_weight is not None
+    with pytest.raises(InputError, match="sample_weight beside x and y"):
+        gakeras.synthesize(SimpleNamespace(), sample_weight=np.ones(20))  # type: ignore[arg-type]
+
+
+def test_the_last_training_is_as_the_others_but_longer(begun: list[Any]) -> None:
+    training = {"batch_size": 16, "shift": 0.1}
+    gakeras.synthesize(SimpleNamespace(), last_epochs=20, training=training)  # type: ignore[arg-type]
+    (settings, _, _) = begun[0]
+    assert (settings.last.epochs, settings.last.batch_size, settings.last.shift) == (20, 16, 0.1)
+    assert settings.training.epochs != 20 and settings.training.batch_size == 16
