@@ -42,7 +42,7 @@ class Evaluations:
 
     def submit(self, step: Step) -> None:
         """Start a step of the evaluation of a proposal."""
-        job = evaluation_job(step, self.run, self.settings, chosen_policy(self.state, step.number))
+        job = evaluation_job(step, self.run, self.settings, self.state)
         self.dispatcher.submit(job, self.timeout_seconds(step))
 
     def collect(self, timeout: float | None) -> list[Finished]:
@@ -88,9 +88,7 @@ def chosen_policy(state: SearchState, number: int) -> DtypePolicy | None:
     return next((measures["dtype_policy"] for measures in results if "dtype_policy" in measures), None)
 
 
-def evaluation_job(
-    step: Step, run: RunDirectory, settings: Settings, policy: DtypePolicy | None = None
-) -> Job:
+def evaluation_job(step: Step, run: RunDirectory, settings: Settings, state: SearchState) -> Job:
     """Return the job that does a step of an evaluation.
 
     Where the step ends before the last epoch its training state is kept in the run directory,
@@ -98,6 +96,7 @@ def evaluation_job(
     training is. A dtype policy that was chosen for the network stays, where `"auto"` is asked for.
     """
     training = settings.final.training if step.stage == "final" else settings.training
+    policy = chosen_policy(state, step.number)
     if training.dtype_policy == "auto" and policy is not None:
         training = replace(training, dtype_policy=policy)
     stretch = step.stretch
@@ -126,7 +125,7 @@ def evaluation_job(
     if settings.fitness_epoch != "last":
         payload["fitness_epoch"] = settings.fitness_epoch
     if step.stage == "search":
-        payload |= _stops(settings)
+        payload |= _stops(settings, state)
         payload |= _heritage(step, run, settings)
     return Job(id=step.job_id, kind="evaluate", payload=payload)
 
@@ -158,12 +157,16 @@ def _heritage(step: Step, run: RunDirectory, settings: Settings) -> dict[str, An
     return {"heritage": {"parents": parents, "folder": str(run.weights / str(step.number))}}
 
 
-def _stops(settings: Settings) -> dict[str, Any]:
-    """Return when the worker is to give up a step of the search by itself."""
+def _stops(settings: Settings, state: SearchState) -> dict[str, Any]:
+    """Return when the worker is to give up a step of the search by itself.
+
+    What has not learnt is known by what others have: before anyone has, nothing is taken for dead.
+    """
     fidelity, caps = settings.fidelity, settings.caps
     stops: dict[str, Any] = {}
-    if fidelity.dead_after and settings.loss is None:  # the level of chance is that of the usual loss
-        stops["dead"] = {"after": fidelity.dead_after, "share": fidelity.dead_share}
+    best = state.learnt.get(fidelity.dead_after)
+    if best is not None and settings.loss is None:  # the level of chance is that of the usual loss
+        stops["dead"] = {"after": fidelity.dead_after, "share": fidelity.dead_share, "best": best}
     if isinstance(caps.max_cpu_seconds, float):
         num_epochs = settings.num_candidate_folds * settings.training.epochs
         stops["max_epoch_seconds"] = caps.overshoot * caps.max_cpu_seconds / num_epochs

@@ -98,7 +98,8 @@ class SearchResult:
         num_finalists = self.settings.fidelity.num_finalists
         best = leaders(self._past.evaluated, self._past.state.finals, num_finalists, n)
         if not best:
-            reason = self._past.state.last_failure or self.stop_reason or "nothing was evaluated"
+            state = self._past.state
+            reason = state.last_failure or state.last_stop or self.stop_reason or "nothing was evaluated"
             raise RunError(f"There is no individual: no evaluation succeeded ({reason}).")
         return best
 

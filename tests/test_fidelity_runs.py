@@ -13,13 +13,20 @@ from stub_runs import TABLE, records, run_stub, stub_settings, without_times
 
 import gakeras
 from gakeras.api import holds_run, run_search
+from gakeras.beginning import create_run
 from gakeras.config import settings_from
 from gakeras.data import Arrays
-from gakeras.errors import InputError
-from gakeras.evolution import Duration
+from gakeras.encoding import Genome
+from gakeras.errors import InputError, RunError
+from gakeras.evaluations import evaluation_job
+from gakeras.evolution import Duration, Finished, Measured, Proposal, SearchState, Step
 from gakeras.fitness.objectives import fold_losses, fold_metrics
 from gakeras.history import read_history
+from gakeras.jobs import JobResult
+from gakeras.journal import JournalWriter
+from gakeras.replay import record_of
 from gakeras.report.tables import leaders
+from gakeras.results import SearchResult
 from gakeras.resuming import resume
 from gakeras.run import open_run
 from gakeras.session import Session
@@ -83,6 +90,29 @@ def test_a_selection_and_the_best_have_the_best_metric_where_that_is_the_goal(
     losses = {each.id: statistics.fmean(fold_losses(each.measures)) for each in result.leaderboard(99)}
     assert result.best.id == result.select().id == max(scores, key=scores.__getitem__)
     assert result.best.loss == losses[result.best.id] and len(result.best.fitness.values) == 2
+
+
+def test_the_worker_is_told_what_others_have_learnt_before_it_takes_anything_for_dead(tmp_path: Path) -> None:
+    run = create_run(tmp_path / "run", stub_settings(**RUNGS), TABLE)
+    state, step = SearchState(), Step(Proposal(1, Genome.parse("dense #3 activation=relu")))
+    assert "dead" not in evaluation_job(step, run, run.settings, state).payload
+    epochs = [{"epoch": n, "loss": loss, "val_loss": 1.0} for n, loss in enumerate((0.9, 0.7, 0.5))]
+    for number, loss in ((0, 0.7), (5, 0.8)):
+        epochs[1]["loss"] = loss
+        measures = {"folds": [{"fold": 0, "epochs": [dict(epoch) for epoch in epochs]}]}
+        state.add_piece(Measured(number, JobResult(str(number), "ok", measures=measures)))
+    dead = evaluation_job(step, run, run.settings, state).payload["dead"]
+    assert dead == {"after": 2, "share": 0.955, "best": 0.7}
+
+
+def test_where_everything_was_stopped_the_reason_is_told(tmp_path: Path) -> None:
+    run = create_run(tmp_path / "run", stub_settings(**RUNGS), TABLE)
+    proposal = Proposal(0, Genome.parse("dense #3 activation=relu"))
+    stopped = Finished(0, JobResult("0", "stopped", "dead: training loss 1.1"))
+    with JournalWriter(run.journal) as journal:
+        journal.append(record_of(event, 1.0) for event in (proposal, stopped))
+    with pytest.raises(RunError, match="no evaluation succeeded .dead: training loss 1.1"):
+        SearchResult(run).leaderboard()
 
 
 def test_resumed_with_a_larger_budget_it_keeps_what_is_measured(tmp_path: Path) -> None:

@@ -40,8 +40,9 @@ class Fidelity:
 
     Under both kinds, `dead_epochs` stops a network whose training loss on the first fold is
     still above `dead_share` times that of the best constant guess after so many epochs (None:
-    after 2 under `rungs`, never under `full`; 0: never). Under a loss that the user has chosen nothing
-    is known of chance, and nothing is stopped so.
+    after 2 under `rungs`, never under `full`; 0: never), once some network has come below that: data
+    may have less to learn. Under a loss that the user has chosen nothing is known of chance, and
+    nothing is stopped so.
     """
 
     kind: Literal["auto", "full", "rungs"] = "auto"

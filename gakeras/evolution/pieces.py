@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -95,6 +96,13 @@ def last_epoch(whole: JobResult) -> tuple[int, float] | None:
     if not epochs:
         return None
     return len(epochs), validation_loss(epochs[-1])
+
+
+def training_losses(whole: JobResult) -> list[tuple[int, float]]:
+    """Return (epochs done, training loss in the last of them) of the first fold, for all its epochs."""
+    folds: Sequence[Mapping[str, Any]] = whole.measures.get("folds") or ({},)
+    losses = [(epoch["epoch"] + 1, epoch.get("loss")) for epoch in folds[0].get("epochs", ())]
+    return [(epochs, float(loss)) for epochs, loss in losses if loss is not None and math.isfinite(loss)]
 
 
 def fold_losses(whole: JobResult | Mapping[str, Any]) -> dict[int, float]:

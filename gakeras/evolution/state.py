@@ -16,6 +16,7 @@ from gakeras.evolution.pieces import (
     reached_epoch,
     timing_of,
     total_busy_seconds,
+    training_losses,
 )
 from gakeras.jobs import JobResult, Status
 
@@ -80,7 +81,8 @@ class SearchState:
     of epochs to every validation loss of the first fold that evaluations were judged by
     after so many. `finals` are the folds of the finalists by (number, stage, fold).
     `cpu_seconds` and `busy_seconds` are what the workers have spent, and `timings` what
-    epochs of networks of different sizes took. `accepted` are the genomes, with their losses,
+    epochs of networks of different sizes took. `learnt` maps a number of epochs to the lowest training
+    loss that any network had on the first fold after so many. `accepted` are the genomes, with their losses,
     of all individuals that ever became one.
     """
 
@@ -94,6 +96,7 @@ class SearchState:
     num_in_generation: int = 0
     turned_away: int = 0
     last_failure: str | None = None
+    last_stop: str | None = None
     durations: list[Duration] = field(default_factory=list)
     pieces: dict[int, tuple[JobResult, ...]] = field(default_factory=dict)
     rungs: dict[int, list[float]] = field(default_factory=dict)
@@ -101,6 +104,7 @@ class SearchState:
     cpu_seconds: float = 0.0
     busy_seconds: float = 0.0
     timings: list[Timing] = field(default_factory=list)
+    learnt: dict[int, float] = field(default_factory=dict)
     accepted: list[tuple[Genome, float]] = field(default_factory=list)
 
     @property
@@ -130,6 +134,8 @@ class SearchState:
         if finished.result.status not in ("ok", "stopped"):
             self.num_failed += 1
             self.last_failure = f"{finished.result.status}: {finished.result.reason}"
+        if finished.result.status == "stopped":
+            self.last_stop = finished.result.reason
         if finished.result.status in ("died", "timeout"):
             self.known.pop(proposal.genome.digest, None)
         if finished.result.status == "ok" and "flops" in finished.result.measures:
@@ -155,6 +161,8 @@ class SearchState:
         reached = reached_epoch(whole, earlier)
         if reached is not None:
             self.rungs.setdefault(reached[0], []).append(reached[1])
+        for epochs, loss in training_losses(whole):
+            self.learnt[epochs] = min(loss, self.learnt.get(epochs, loss))
         timing = timing_of(whole, earlier)
         if timing is not None:
             self.timings.append(timing)

@@ -29,8 +29,9 @@ def stop_rule(
     Args:
         payload: That of the evaluation; `dead` holds `after`, a number of epochs, and `share`: a
             network whose training loss on the first fold is then above that share of the loss
-            of the best constant guess has not learnt. `max_epoch_seconds` are the CPU-seconds
-            that an epoch may take.
+            of the best constant guess has not learnt; unless the lowest that was seen, `best`, is above it
+            as well, for then the data have no more to learn in so few epochs. `max_epoch_seconds` are
+            the CPU-seconds that an epoch may take.
         fold: The fold that is trained.
         task: The kind of targets.
         targets: Those the network is trained on, as they are stored.
@@ -38,6 +39,8 @@ def stop_rule(
     """
     dead, limit = payload.get("dead", {}), payload.get("max_epoch_seconds")
     ceiling = dead["share"] * chance_loss(task, targets, weights) if dead and fold == 0 else math.inf
+    if dead.get("best", 0.0) > ceiling:
+        ceiling = math.inf
 
     def is_hopeless(epochs: Sequence[Mapping[str, Any]]) -> str | None:
         last = epochs[-1]

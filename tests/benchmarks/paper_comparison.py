@@ -68,7 +68,10 @@ def train_networks(data: str, number: int) -> list[float]:
     with tempfile.TemporaryDirectory() as directory:
         run = create_run(Path(directory) / "run", settings, load_source(data, limit=2000))
         genomes = [random_genome(SearchSpace.paper(), run.info.input_shape, rng) for _ in range(number)]
-        jobs = [evaluation_job(Step(Proposal(n, genome)), run, settings) for n, genome in enumerate(genomes)]
+        jobs = [
+            evaluation_job(Step(Proposal(n, genome)), run, settings, SearchState())
+            for n, genome in enumerate(genomes)
+        ]
         jobs = [replace(job, payload={**job.payload, "folds": [0]}) for job in jobs]
         with Dispatcher(choose_executor("serial"), child_options(run, settings)) as dispatcher:
             results = dispatcher.run(jobs)

@@ -12,7 +12,7 @@ from stub_runs import records, run_stub, stub_settings
 from gakeras.config import settings_from
 from gakeras.encoding import Genome
 from gakeras.evaluations import evaluation_job
-from gakeras.evolution import Caps, Fidelity, Proposal, Step, Timing
+from gakeras.evolution import Caps, Fidelity, Proposal, SearchState, Step, Timing
 from gakeras.replay import Replay
 from gakeras.run import open_run
 from gakeras.searching import ROOM, _capped
@@ -94,5 +94,5 @@ def test_a_worker_gives_up_what_takes_twice_its_share(
     )
     step = Step(Proposal(0, Genome.parse("dense #4 activation=relu")))
     run_stub(tmp_path / "run", executor="debug", max_evaluations=1)
-    job = evaluation_job(step, open_run(tmp_path / "run"), settings)
+    job = evaluation_job(step, open_run(tmp_path / "run"), settings, SearchState())
     assert job.payload["max_epoch_seconds"] == 2 * 24 / (num_folds * 4)

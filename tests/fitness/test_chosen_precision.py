@@ -123,7 +123,7 @@ def test_later_steps_and_finals_keep_the_recorded_choice(stage: Any, stretch: St
     else:
         state.population = (Individual(4, proposal.genome, Fitness([0.1]), measures),)
     step = Step(proposal, stretch, stage)
-    job = evaluation_job(step, RunDirectory(Path("run")), search_settings(), chosen_policy(state, 4))
+    job = evaluation_job(step, RunDirectory(Path("run")), search_settings(), state)
     assert job.payload["training"]["dtype_policy"] == "mixed_bfloat16"
 
 

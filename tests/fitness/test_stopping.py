@@ -44,6 +44,12 @@ def test_a_network_that_has_not_learnt_after_so_many_epochs_is_stopped_and_no_ot
     assert rule(epochs(1.2, 1.0)) is None and rule(epochs(1.2, 1.0, 1.2)) is None
 
 
+@pytest.mark.parametrize(("best", "is_stopped"), [(1.0, True), (1.09, False)])
+def test_nothing_is_dead_where_nobody_has_learnt_more_in_so_few_epochs(best: float, is_stopped: bool) -> None:
+    rule = stop_rule({"dead": DEAD["dead"] | {"best": best}}, 0, MULTICLASS, LABELS)
+    assert bool(rule(epochs(1.2, 1.09))) is is_stopped
+
+
 def test_only_the_first_fold_tells_who_is_dead_and_only_where_it_is_asked_for() -> None:
     assert stop_rule(DEAD, 1, MULTICLASS, LABELS)(epochs(1.2, 1.2)) is None
     assert stop_rule({}, 0, MULTICLASS, LABELS)(epochs(1.2, 1.2)) is None
