@@ -93,8 +93,8 @@ def assign_folds_of_part(
 def assign_validation(y: np.ndarray, task: Task, share: float, seed: int) -> np.ndarray:
     """Return folds of which only fold 0 is ever held out: int16, shape (n,), 0 validates and 1 trains.
 
-    The validation part has about `share` of the examples, the same share of every class and at
-    least one of each, chosen by `seed` with scikit-learn's `StratifiedShuffleSplit`; real-valued
+    The validation part has about `share` of the examples and the same share of every class, of a rare
+    one perhaps none, chosen by `seed` with scikit-learn's `StratifiedShuffleSplit`; real-valued
     targets are not stratified.
 
     Args:

@@ -11,6 +11,7 @@ from gakeras.errors import InputError
 
 TaskKind = Literal["multiclass", "one_hot", "binary", "regression"]
 
+_AMOUNTS = 'Where the targets are amounts, say task="regression".'
 _ENCODE = "Number the classes with `sklearn.preprocessing.LabelEncoder`."
 
 
@@ -125,7 +126,7 @@ def check_classes(labels: np.ndarray, num_classes: int) -> None:
             "Classes must be numbered without gaps from 0.",
             expected=f"every label of 0..{num_classes - 1} in the training set, and no other",
             received="; ".join(found),
-            way_out=_ENCODE,
+            way_out=f"{_ENCODE} {_AMOUNTS}",
         )
 
 
@@ -138,7 +139,7 @@ def check_class_counts(labels: np.ndarray, num_folds: int) -> None:
             "Every fold needs an example of every class.",
             expected=f"at least {num_folds} training examples per class",
             received=f"num_folds={num_folds}, class {classes[smallest]} has {counts[smallest]}",
-            way_out="Use fewer folds or more examples of that class.",
+            way_out=f"Use fewer folds or more examples of that class. {_AMOUNTS}",
         )
 
 

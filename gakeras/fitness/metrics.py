@@ -7,6 +7,7 @@ begin with `neg_`. So every metric can be what evolution is after, for classes a
 from __future__ import annotations
 
 import difflib
+import math
 import warnings
 from typing import Annotated
 
@@ -44,6 +45,9 @@ def metric_of(task: Task, y: np.ndarray, outputs: np.ndarray, name: str) -> floa
         outputs: Probabilities, (n, classes) or (n, 1) of class 1; or predicted numbers, (n, columns).
         name: That of a scorer.
 
+    Returns:
+        The score; NaN where the targets lack a class that the scorer needs.
+
     >>> task, y, outputs = Task("binary", 1), np.array([0, 1, 1, 0]), np.array([[0.2], [0.9], [0.4], [0.3]])
     >>> metric_of(task, y, outputs, "accuracy"), metric_of(task, y, outputs, "roc_auc")
     (0.75, 1.0)
@@ -56,7 +60,12 @@ def metric_of(task: Task, y: np.ndarray, outputs: np.ndarray, name: str) -> floa
         truth = y.reshape(outputs.shape)
     with warnings.catch_warnings():  # a class that is never predicted has the precision 0
         warnings.simplefilter("ignore", UndefinedMetricWarning)
-        return float(get_scorer(name)(_answers(task), outputs.astype(np.float64), truth))
+        try:
+            return float(get_scorer(name)(_answers(task), outputs.astype(np.float64), truth))
+        except ValueError:
+            if task.is_classification and len(np.unique(truth)) < max(task.outputs, 2):
+                return math.nan
+            raise
 
 
 def _answers(task: Task) -> object:

@@ -10,7 +10,7 @@ import numpy as np
 
 from gakeras.data import Task
 from gakeras.fitness.criteria import Criteria, criteria_of
-from gakeras.fitness.network import OUTPUT_ACTIVATIONS, compile_model, score
+from gakeras.fitness.network import LOSSES, OUTPUT_ACTIVATIONS, compile_model, score
 from gakeras.fitness.options import TrainingOptions
 from gakeras.fitness.trainer import Trainer
 from gakeras.jobs import JobFailed
@@ -54,6 +54,22 @@ def _train_once(task: Task, options: TrainingOptions, criteria: Criteria) -> Non
     trainer, everyone = Trainer(model, num_examples, num_examples), np.arange(num_examples)
     trainer.train_epoch(x, y, everyone, seed=0, rate_factor=options.rate_factor(0))
     score(task, y, trainer.predict(x, everyone), criteria=criteria)
+    if task.is_classification:
+        _check_loss(task, y, criteria)
+
+
+def _check_loss(task: Task, y: np.ndarray, criteria: Criteria) -> None:
+    """Raise `ValueError` for a loss that is no lower for right answers than for wrong ones."""
+    labels = y.argmax(axis=1) if task.kind == "one_hot" else y
+    chances = np.eye(max(task.outputs, 2), dtype=np.float32)[[labels, (labels + 1) % max(task.outputs, 2)]]
+    chances = np.clip(chances, 0.01, 0.99)  # (right or wrong, examples, classes)
+    outputs = chances[..., 1:] if task.outputs == 1 else chances / chances.sum(axis=-1, keepdims=True)
+    right, wrong = (score(task, y, each, criteria=Criteria(criteria.loss))[0] for each in outputs)
+    if not right < wrong:
+        raise ValueError(
+            f"the loss does not tell right answers from wrong ones, it is {right:.4g} and {wrong:.4g}; "
+            f"for {task.kind} targets the usual one is {LOSSES[task.kind]}"
+        )
 
 
 def _targets(task: Task, num_examples: int, rng: np.random.Generator) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -163,11 +164,27 @@ def test_an_evaluation_and_a_final_training_use_and_report_what_was_chosen(tmp_p
     assert model.output_shape == (None, 2)
 
 
+def test_a_metric_that_lacks_a_class_it_needs_is_nan() -> None:
+    task, outputs = TASKS["multiclass"], predicted(TASKS["multiclass"])
+    lacking = np.zeros(40, dtype=np.int32)
+    lacking[::2] = 1
+    assert math.isnan(metric_of(task, lacking, outputs, "roc_auc_ovr"))
+    assert metric_of(task, lacking, outputs, "accuracy") >= 0
+    with pytest.raises(ValueError, match="not a valid scoring|accuracyy"):
+        metric_of(task, targets_of(task, 40), outputs, "accuracyy")
+
+
 REHEARSALS: dict[str, tuple[str, dict[str, Any], Any, str]] = {
     "a loss that fits": ("regression", {"loss": "huber"}, "adam", ""),
     "a loss and a metric of binary classes": (
         "binary", {"loss": "binary_focal_crossentropy", "metric": "roc_auc"}, {"class_name": "Lamb"}, ""),
     "labels for a loss of one-hot rows": ("multiclass", {"loss": "categorical_hinge"}, "adam", "loss="),
+    "a loss of one-hot rows for two numbered classes": (
+        "binary", {"loss": "categorical_crossentropy"}, "adam", "does not tell right.*binary_crossentropy"),
+    "the usual loss and another metric": (
+        "multiclass", {"loss": "sparse_categorical_crossentropy", "metric": "f1_macro"}, "adam", ""),
+    "a hinge": ("binary", {"loss": "hinge"}, "adam", ""),
+    "one-hot rows": ("one_hot", {"loss": "categorical_focal_crossentropy"}, "adam", ""),
     "a metric of classes": ("regression", {"metric": "f1"}, "adam", "metric=f1"),
     "an unknown class": ("binary", {}, {"class_name": "SDG"}, "optimizer=SDG.*has no attribute 'SDG'"),
     "an unknown argument": ("binary", {}, {"class_name": "SGD", "config": {"momentun": 1}}, "momentun"),
@@ -181,6 +198,7 @@ REHEARSALS: dict[str, tuple[str, dict[str, Any], Any, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:In loss categorical_crossentropy")
 @pytest.mark.parametrize(("kind", "criteria", "optimizer", "reason"), REHEARSALS.values(), ids=REHEARSALS)
 def test_a_rehearsal_finds_what_does_not_work(
     kind: str, criteria: dict[str, Any], optimizer: Any, reason: str
