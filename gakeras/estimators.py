@@ -80,6 +80,14 @@ class _SearchEstimator(BaseEstimator):
         """Search, train the winner on all of the data, and take over its model."""
         from gakeras.api import search
 
+        if "final" in (self.settings or {}):
+            raise InputError(
+                "An estimator trains its winner as the search has trained it, for `final_epochs`.",
+                expected='settings without "final"',
+                received=f"settings={self.settings!r:.80}",
+                way_out='Say how by settings={"training": ...}, or use `gakeras.search`.',
+            )
+        self.__dict__.pop("model_", None)  # it would answer for an earlier fit, should this one fail
         if self.runs_dir is not None:
             os.makedirs(self.runs_dir, exist_ok=True)
         run_dir = Path(tempfile.mkdtemp(prefix="fit-", dir=self.runs_dir))
@@ -114,11 +122,17 @@ class _SearchEstimator(BaseEstimator):
                 raise KeyboardInterrupt
             if result.is_unfinished:
                 raise Unfinished(result.stop_reason)
+            own = result.settings.training
             trained = result.train_best(
                 epochs=self.final_epochs,
-                batch_size=self.batch_size,
-                optimizer=self.optimizer,
-                learning_rate=self.learning_rate,
+                batch_size=own.batch_size,
+                optimizer=own.optimizer,
+                learning_rate=own.learning_rate,
+                schedule=own.schedule,
+                shift=own.shift,
+                crop=own.crop,
+                flip=own.flip,
+                erase=own.erase,
                 validation_share=self.validation_share,
                 callbacks=self.callbacks or (),
             )
@@ -174,9 +188,10 @@ class SearchClassifier(ClassifierMixin, _SearchEstimator):
         epochs, batch_size, optimizer, learning_rate, max_parameters, max_flops, progress: As there.
         executor, workers: As there. An executor has to be one that scikit-learn's `clone` can copy: a
             name or a function, not an open one.
-        final_epochs: Of the winner's training, with the same optimizer.
+        final_epochs: Of the winner's training, which is otherwise as those of the search.
         validation_share, callbacks: Of the winner's training, as for `SearchResult.train_best`.
-        settings: Any other setting of a search, such as `{"variation": {"tournament_size": 5}}`.
+        settings: Any other setting of a search, such as `{"variation": {"tournament_size": 5}}`; of the
+            winner's training `{"training": {"schedule": "cosine"}}`.
         random_state: The seed, as in all of scikit-learn.
         runs_dir: Where every `fit` keeps its run, in a new folder; None keeps none.
 
@@ -238,13 +253,13 @@ class SearchClassifier(ClassifierMixin, _SearchEstimator):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class, in the order of `classes_`, shape `(n, classes)`."""
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         outputs = self._outputs(X)
         return outputs if outputs.shape[1] > 1 else np.hstack([1 - outputs, outputs])
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the label of the most probable class of each example."""
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
 
@@ -277,7 +292,7 @@ class SearchRegressor(RegressorMixin, _SearchEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the predicted targets, in the shape that `fit` was given."""
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         outputs = self._outputs(X)
         return outputs[:, 0] if self._num_columns is None else outputs
 

@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from gakeras.config import Settings
-from gakeras.data import arrays_digest, as_arrays, check_arrays, example_weights, open_data, store_arrays
+from gakeras.data import (
+    Arrays,
+    Task,
+    arrays_digest,
+    as_arrays,
+    check_arrays,
+    example_weights,
+    open_data,
+    store_arrays,
+)
 from gakeras.data.streams import is_stream
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
@@ -163,13 +172,34 @@ def store_training_data(
     test = (own.x_test, own.y_test) if x_test is None else (x_test, y_test)
     given = own.sample_weight if x is None else sample_weight
     arrays = as_arrays(train[0], train[1], test[0], test[1], given)
-    task = check_arrays(arrays, task=run.settings.task, num_folds=2)
+    task = _same_task(arrays, run)
     if x is not None:
         weights = example_weights(arrays, task, run.settings.class_weight)
         arrays = replace(arrays, sample_weight=weights)
     data_dir = run.models / f"data-{arrays_digest(arrays)[:12]}"
     store_arrays(arrays, task, data_dir)
     return data_dir
+
+
+def _same_task(arrays: Arrays, run: RunDirectory) -> Task:
+    """Return the task of data that a run's network is trained on: examples and answers as in the search."""
+    kind = "classification" if run.info.task.is_classification else "regression"
+    task = check_arrays(arrays, task=kind, num_folds=2)
+    own = _sizes(run.info.input_shape, run.info.task)
+    other = _sizes(arrays.x.shape[1:], task)
+    if own != other:
+        raise InputError(
+            "A network is trained on data like those it was found for.",
+            expected=own,
+            received=other,
+            way_out="Search on the other data.",
+        )
+    return task
+
+
+def _sizes(input_shape: tuple[int, ...], task: Task) -> str:
+    answers = f"{max(task.outputs, 2)} classes" if task.is_classification else f"{task.outputs} targets each"
+    return f"examples of shape {tuple(input_shape)}, {answers}"
 
 
 def check_callbacks(callbacks: Sequence[Any], backend: str) -> None:

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -20,6 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from gakeras.errors import InputError
 from gakeras.estimators import SearchClassifier, SearchRegressor
+from gakeras.results import SearchResult
 
 TINY: dict[str, Any] = {
     "space": {
@@ -122,3 +124,27 @@ def test_weights_of_labels_and_examples_callbacks_and_a_metric_reach_the_network
     assert (counter.epochs, counter.logs) == (8, ["loss", "val_loss", "val_metric"])
     with pytest.raises(InputError, match="labels 'no', 'yes'. Received: class_weight for 'maybe'"):
         clone(estimator).set_params(class_weight={"maybe": 1.0}, callbacks=None).fit(x, labels)
+
+
+def test_the_winner_is_trained_as_the_search_was_and_a_failed_fit_leaves_no_old_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x, labels = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 2
+    seen: list[dict[str, Any]] = []
+    train_best = SearchResult.train_best
+
+    def watched(result: SearchResult, *given: Any, **options: Any) -> Any:
+        seen.append(options)
+        return train_best(result, *given, **options)
+
+    monkeypatch.setattr(SearchResult, "train_best", watched)
+    settings = {"training": {"optimizer": "rmsprop", "batch_size": 8, "schedule": "cosine"}}
+    estimator = SearchClassifier(**TINY, settings=settings, random_state=0).fit(x, labels)
+    assert (seen[0]["optimizer"], seen[0]["batch_size"], seen[0]["schedule"]) == ("rmsprop", 8, "cosine")
+    with pytest.raises(InputError, match='settings without "final"'):
+        estimator.set_params(settings={"final": {"epochs": 3}}).fit(x, labels)
+    assert len(estimator.predict(x)) == 40
+    with pytest.raises(InputError, match="num_folds"):
+        estimator.set_params(settings=None, num_folds=30).fit(x, labels)
+    with pytest.raises(NotFittedError):
+        estimator.predict(x)

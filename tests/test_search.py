@@ -226,6 +226,9 @@ TRAINING_MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "x_test alone": ({"x_test": ROWS}, "both of x_test and y_test.*x_test alone"),
     "y_test alone": ({"x": ROWS, "y": LABELS, "y_test": LABELS}, "y_test alone"),
     "NaN": ({"x": ROWS * np.nan, "y": LABELS}, "finite"),
+    "other columns": ({"x": ROWS[:, :1], "y": LABELS}, r"of shape \(2,\), 2 classes. Received: .*\(1,\)"),
+    "more classes": ({"x": ROWS, "y": np.arange(len(ROWS)) % 3}, "2 classes. Received: .* 3 classes"),
+    "amounts": ({"x": ROWS, "y": LABELS + 0.5}, "Class labels must be whole numbers"),
 }
 
 
@@ -241,7 +244,7 @@ def test_a_training_that_cannot_be_is_refused_before_it_begins(
 
 def test_trainings_that_differ_in_anything_keep_their_own_models(result: SearchResult) -> None:
     changes: list[dict[str, Any]] = [{}, {"epochs": 3}, {"batch_size": 9}, {"learning_rate": 0.1}]
-    changes += [{"optimizer": "sgd"}, {"x": ROWS, "y": LABELS}]
+    changes += [{"optimizer": "sgd"}, {"x": TABLE.x + 1, "y": TABLE.y}]
     summaries = [result.train_best(**change) for change in changes]
     assert len({summary.model_path for summary in summaries}) == len(changes)
     assert all(summary.model_path.exists() for summary in summaries if summary.model_path)

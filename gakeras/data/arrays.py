@@ -69,8 +69,15 @@ def _as_pair(x_name: str, x: Any, y_name: str, y: Any) -> tuple[Any, Any]:
 
 
 def _as_array(name: str, value: Any) -> np.ndarray:
+    if hasattr(value, "toarray"):
+        raise InputError(
+            "Data must be NumPy arrays, or what can become one.",
+            expected=f"dense {name}",
+            received=f"a sparse {type(value).__name__}",
+            way_out="Pass its `toarray()`.",
+        )
     try:
-        array = np.asarray(value)
+        array = _plain(value)
         if array.dtype.kind == "f" and array.dtype.itemsize > 8:  # no backend computes with more
             return array.astype(np.float64)
         return array.astype(array.dtype.newbyteorder("="), copy=False)  # as no file, but every machine has it
@@ -80,3 +87,16 @@ def _as_array(name: str, value: Any) -> np.ndarray:
             expected=f"{name} with rows of one length",
             received=f"{name} of type {type(value).__name__} ({error})",
         ) from None
+
+
+def _plain(value: Any) -> np.ndarray:
+    """Return an array; masked values are NaN, and a frame of numbers of several types is one of floats."""
+    if isinstance(value, np.ma.MaskedArray):
+        return np.asarray(np.ma.filled(np.ma.asarray(value, dtype=np.float64), np.nan))
+    array = np.asarray(value)
+    if array.dtype == object and hasattr(value, "dtypes"):
+        try:
+            return np.asarray(value, dtype=np.float64)
+        except (TypeError, ValueError):  # there is text among them
+            return array
+    return array

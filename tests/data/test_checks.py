@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from gakeras.data import Arrays, Task, as_arrays, check_arrays
 from gakeras.errors import InputError
@@ -198,3 +199,24 @@ def test_arrays_have_the_byte_order_of_the_machine_and_no_more_than_eight_bytes_
     arrays = as_arrays(x, np.arange(3))
     assert arrays.x.dtype.isnative and arrays.x.dtype.itemsize <= 8
     np.testing.assert_array_equal(arrays.x, [[0, 1], [2, 3], [4, 5]])
+
+
+class Frame:
+    """What stands for a data frame with columns of several types of numbers."""
+
+    dtypes = ("float64", "bool", "Int64")
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return np.array([[0.5, True, 3], [1.5, False, 4]], dtype=dtype or object)
+
+
+def test_frames_of_numbers_of_several_types_are_numbers_and_masked_values_are_nan() -> None:
+    np.testing.assert_array_equal(as_arrays(Frame(), [0, 1]).x, [[0.5, 1, 3], [1.5, 0, 4]])
+    masked = np.ma.array([[1, 2], [3, 4]], mask=[[False, True], [False, False]])
+    assert np.isnan(as_arrays(masked, [0, 1]).x[0, 1])
+
+
+def test_sparse_data_are_refused_by_name() -> None:
+    sparse = scipy.sparse.csr_matrix(np.eye(3))
+    with pytest.raises(InputError, match=r"a sparse csr_matrix. Pass its `toarray\(\)`"):
+        as_arrays(sparse, [0, 1, 2])
