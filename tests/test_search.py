@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from stub_runs import records, run_stub, stub_settings
+from stub_runs import TABLE, records, run_stub, stub_settings
 
 import gakeras
 from gakeras.api import run_search
