@@ -173,8 +173,11 @@ def check_beginning(
 
 
 def _may_start(seconds: Sequence[float], session: Session) -> bool:
-    """Tell whether there is time for another task, judged by the longest there was."""
-    left, longest = session.seconds_left(), max(seconds, default=0.0)
+    """Tell whether there is time for another task, judged by the longest there was, but for the first.
+
+    That one may take far longer than any other, and is never done again.
+    """
+    left, longest = session.seconds_left(), max(seconds[1:], default=0.0)
     return not session.is_closing() and (left is None or left >= longest)
 
 

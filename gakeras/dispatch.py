@@ -34,7 +34,10 @@ _GIVEN_UP_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class _Flight:
-    """A job under way: how long it may take, which attempt it is, its future, and the worker to avoid."""
+    """A job under way: how long it may take, which attempt it is, its future, and the worker to avoid.
+
+    `spent` are the CPU-seconds of the attempts before.
+    """
 
     job: Job
     timeout_seconds: float | None
@@ -42,6 +45,7 @@ class _Flight:
     future: Future[dict[str, Any]] | None = None
     avoid: str | None = None
     num_declined: int = 0
+    spent: float = 0.0
 
 
 class Dispatcher:
@@ -212,9 +216,13 @@ class Dispatcher:
                 self._retries.append(flight)
             return None
         if result.status == "died" and flight.attempt < MAX_ATTEMPTS:
-            attempt = flight.attempt + 1
-            self._retries.append(replace(flight, attempt=attempt, future=None, avoid=result.worker))
+            attempt, spent = flight.attempt + 1, flight.spent + _cost(result)
+            self._retries.append(
+                replace(flight, attempt=attempt, future=None, avoid=result.worker, spent=spent)
+            )
             return None
+        if flight.spent:
+            result = replace(result, cpu_seconds=flight.spent + _cost(result))
         return replace(result, attempt=flight.attempt)
 
     def _read(self, job_id: str, future: Future[dict[str, Any]]) -> JobResult:
@@ -238,6 +246,12 @@ class Dispatcher:
                 f"{max(filter(None, limits)):.0f}; {len(limits)} jobs were under way. What had finished is "
                 f"on disk; resume the run to do the rest."
             )
+
+
+def _cost(result: JobResult) -> float:
+    """Return the CPU-seconds of an attempt; of a worker that was killed, how long it took."""
+    is_untold = result.status in ("died", "timeout") and result.cpu_seconds <= 0
+    return max(0.0, result.end - result.start) if is_untold else result.cpu_seconds
 
 
 _DEATHS = ("KilledWorker",)

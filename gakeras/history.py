@@ -170,15 +170,18 @@ class History:
         return sorted(found, reverse=True)
 
     def gain(self, number: int) -> float | None:
-        """Return how far an individual's loss is below that of its better parent; None without parents."""
+        """Return how far an individual is better than its better parent; None without parents.
+
+        In the unit of the first objective: lower by so much in the loss, or higher in the metric.
+        """
         parents = [
-            self.individuals[parent].loss
+            self.individuals[parent].fitness.values[0]
             for parent in self.proposals[number].parents
             if parent in self.individuals
         ]
         if not parents or number not in self.individuals:
             return None
-        return min(parents) - self.individuals[number].loss
+        return float(min(parents) - self.individuals[number].fitness.values[0])
 
 
 def read_history(path: str | Path) -> History:

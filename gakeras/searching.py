@@ -11,7 +11,7 @@ from typing import Any
 from deap import base
 
 from gakeras.config import Settings
-from gakeras.dispatch import Dispatcher
+from gakeras.dispatch import Dispatcher, longest_job
 from gakeras.encoding import genome_cost
 from gakeras.encoding.blocks import Shape
 from gakeras.evaluations import Evaluations, calibration_job, forget_paused, forget_weights
@@ -74,7 +74,7 @@ def continue_search(
             event_file.add(finished_results(recorded))
         start = time.monotonic() - past.elapsed
         finals = _finals(settings, factory.slots)
-        budget = _budget(settings, start, session, finals, factory.slots)
+        budget = _budget(settings, start, session, finals, past.state.num_failed)
         if budget.stop_reason(past.state) is None or (finals is not None and finals.steps(past.state)):
             options = child_options(run, workers, settings.backend)
             with (
@@ -82,7 +82,7 @@ def continue_search(
                 _progress(settings, past, budget, progress) as bar,
             ):
                 if budget.stop_reason(past.state) is None:
-                    _calibrate(past, run, settings, dispatcher, journal)
+                    _calibrate(past, run, settings, dispatcher, journal, budget)
                 settings = _capped(settings, past, factory.slots)
                 evaluations = Evaluations(run, settings, past.state, dispatcher, budget.seconds_left)
                 values = [individual.fitness.values[0] for individual in past.evaluated]
@@ -133,7 +133,9 @@ def _finals(settings: Settings, slots: int) -> Finals | None:
     )
 
 
-def _budget(settings: Settings, start: float, session: Session, finals: Finals | None, slots: int) -> Budget:
+def _budget(
+    settings: Settings, start: float, session: Session, finals: Finals | None, failures_before: int
+) -> Budget:
     def reserve(state: SearchState) -> tuple[float, float]:
         return (0.0, 0.0) if finals is None else finals.reserve(state)
 
@@ -142,19 +144,33 @@ def _budget(settings: Settings, start: float, session: Session, finals: Finals |
         settings.max_cpu_seconds,
         deadline=None if settings.max_seconds is None else start + settings.max_seconds,
         max_first_failures=settings.max_first_failures,
+        failures_before=failures_before,
         session=session,
         reserve=reserve,
     )
 
 
 def _calibrate(
-    past: Replay, run: RunDirectory, settings: Settings, dispatcher: Dispatcher, journal: JournalWriter
+    past: Replay,
+    run: RunDirectory,
+    settings: Settings,
+    dispatcher: Dispatcher,
+    journal: JournalWriter,
+    budget: Budget,
 ) -> None:
-    """Time a few networks on a worker where costs are to be predicted, once in a run; it may fail."""
+    """Time a few networks on a worker where costs are to be predicted, once in a run; it may fail.
+
+    Where the time is up first it is given up, and done by the session that goes on.
+    """
     is_capped = settings.caps.within(settings.budget_cpu_seconds(1)).max_cpu_seconds is not None
     if not is_capped or past.calibration or past.state.timings:
         return
-    (result,) = dispatcher.run([calibration_job(run, settings)])
+    cap = settings.workers.timeout_seconds
+    dispatcher.submit(calibration_job(run, settings), longest_job(cap, budget.seconds_left()))
+    while not (results := dispatcher.collect(budget.patience())):
+        if not budget.may_start(past.state):
+            return
+    (result,) = results
     journal.append([{"type": "calibrated", "elapsed": past.elapsed, **result.to_json()}])
     past.calibration = [Timing(**timing) for timing in result.measures.get("timings", ())]
     past.state.cpu_seconds += result.cpu_seconds

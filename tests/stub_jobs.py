@@ -9,6 +9,7 @@ search's own:
 - `STUB_FAULT`: how evaluations go wrong, a name of `FAULTS`.
 - `STUB_FAULT_AMONG`: if set, only those whose genome's digest begins with one of these digits.
 - `STUB_START_SECONDS`: how long a child takes to start.
+- `STUB_CALIBRATION_SECONDS`: how long a calibration takes; it measures nothing.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from gakeras.scores import best_epoch
 KINDS = {
     "evaluate": "stub_jobs:evaluate",
     "train": "stub_jobs:train",
+    "calibrate": "stub_jobs:calibrate",
     "convert": "gakeras.exporting.work:convert",
     "tell": "stub_jobs:tell",
     "fault": "stub_jobs:fault",
@@ -41,6 +43,12 @@ KINDS = {
 def warm_up() -> None:
     print("a print while the child starts")
     time.sleep(float(os.environ.get("STUB_START_SECONDS", "0")))
+
+
+def calibrate(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Time nothing."""
+    time.sleep(float(os.environ.get("STUB_CALIBRATION_SECONDS", "0")))
+    return {"measures": {"timings": []}}
 
 
 def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,6 +132,7 @@ def fault_once(payload: Mapping[str, Any]) -> dict[str, Any]:
     _append_line(payload["log"], payload["how"])
     with open(payload["log"]) as log:
         attempt = len(log.readlines())
+    time.sleep(payload.get("seconds", 0))
     return fault(payload) if attempt <= payload["times"] else {"measures": {"echo": "survived"}}
 
 

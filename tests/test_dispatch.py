@@ -79,6 +79,15 @@ def test_a_job_whose_worker_died_is_tried_once_more(tmp_path: Path) -> None:
     assert (result.status, result.attempt, result.measures["echo"]) == ("ok", 2, "survived")
 
 
+def test_the_attempt_that_died_is_charged_with_the_one_that_did_not(tmp_path: Path) -> None:
+    with open_dispatcher(tmp_path) as dispatcher:
+        job = Job(
+            "slow", "once", {"how": "kills itself", "times": 1, "log": str(tmp_path / "log"), "seconds": 0.5}
+        )
+        (result,) = dispatcher.run([job])
+    assert (result.status, result.attempt) == ("ok", 2) and result.cpu_seconds >= 0.5
+
+
 def test_the_second_death_is_the_result(tmp_path: Path) -> None:
     with open_dispatcher(tmp_path) as dispatcher:
         (result,) = dispatcher.run([fault_at_first("kills itself", 9, tmp_path / "log")])

@@ -29,12 +29,14 @@ from stub_runs import (
     workers_of,
 )
 
+from gakeras.api import run_search
 from gakeras.beginning import create_run
 from gakeras.data import Arrays
 from gakeras.errors import InputError, JournalError, RunError
 from gakeras.journal import JournalWriter
 from gakeras.resuming import resume
 from gakeras.run import open_run
+from gakeras.session import Session
 
 pytestmark = pytest.mark.usefixtures("stub_jobs")
 
@@ -350,6 +352,33 @@ def test_a_run_where_the_first_evaluations_all_fail_stops_with_their_reason(
         run_stub(tmp_path, max_first_failures=3, workers={"timeout_seconds": 0.2})
     assert [record["status"] for record in records(tmp_path, "finished")] == [reason.split(":")[0]] * 3
     assert not workers_of(os.getpid())
+
+
+def test_a_run_that_failed_at_once_goes_on_when_what_was_wrong_is_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("STUB_FAULT", "raises")
+        with pytest.raises(RunError, match="first 3 evaluations all failed"):
+            run_stub(tmp_path / "run", max_first_failures=3, max_evaluations=8)
+    result = resume(tmp_path / "run", progress=False)
+    assert result.num_evaluations == 8 and result.statuses["ok"] == 5  # type: ignore[union-attr]
+
+
+def test_calibration_ends_with_the_session_and_is_done_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_CALIBRATION_SECONDS", "3600")
+    start = time.monotonic()
+    arguments = {"max_evaluations": 4, "caps": {"max_cpu_seconds": 9.0}}
+    settings = stub_settings(**arguments)
+    result = run_search(
+        settings, TABLE, run_dir=tmp_path / "run", session=Session(2.0, grace_seconds=1.0), progress=False
+    )
+    assert time.monotonic() - start < 30 and result.is_unfinished and not result.num_evaluations
+    monkeypatch.setenv("STUB_CALIBRATION_SECONDS", "0")
+    assert resume(tmp_path / "run", progress=False).num_evaluations == 4  # type: ignore[union-attr]
+    assert len(records(tmp_path / "run", "calibrated")) == 1
 
 
 def test_workers_that_cannot_start_stop_the_run_with_the_reason(tmp_path: Path) -> None:

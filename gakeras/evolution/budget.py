@@ -32,6 +32,7 @@ class Budget:
     `session` is asked as well: where this process has to end before the search does, it says
     how many seconds are left, and whether it is too late to start anything.
     `max_cpu_seconds` are those of the workers; what runs when they are used up may end.
+    `failures_before` were there when the session began, which may have mended what was wrong.
     `reserve` are (CPU-seconds, seconds) kept for what comes after the search (see `finals`).
     """
 
@@ -40,6 +41,7 @@ class Budget:
     deadline: float | None = None
     max_turned_away: int = 200
     max_first_failures: int = 8
+    failures_before: int = 0
     clock: Callable[[], float] = time.monotonic
     session: Session | None = None
     reserve: Callable[[SearchState], tuple[float, float]] = lambda state: (0.0, 0.0)
@@ -98,8 +100,9 @@ class Budget:
         return None
 
     def check_first_failures(self, state: SearchState) -> None:
-        """Raise `RunError` where nothing has ever worked."""
-        if state.num_evaluated == state.num_failed >= self.max_first_failures:
+        """Raise `RunError` where nothing has ever worked, and nothing since this session began."""
+        failed_now = state.num_failed - self.failures_before
+        if state.num_evaluated == state.num_failed and failed_now >= self.max_first_failures:
             raise RunError(
                 f"The first {state.num_failed} evaluations all failed, so the search stops. "
                 f"The last one: {state.last_failure}"

@@ -177,8 +177,6 @@ class _Child:
         status, reason = reply
         if self.options.owner in _stopped:
             return status, reason
-        if status == "died" and (self._exit_status() or 0) >= 0:
-            status = "error"  # it ended by itself, as where an import fails: not worth another attempt
         return status, f"the worker process did not start, its log is {log} ({reason})"
 
     def _read(self, process: subprocess.Popen[str]) -> None:

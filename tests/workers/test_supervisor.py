@@ -224,7 +224,7 @@ def test_a_child_that_takes_too_long_to_start_is_a_timeout_that_names_its_log(
 
 def test_a_module_that_cannot_be_imported_names_its_log(options: ChildOptions) -> None:
     result = do(ChildOptions(**options_to_json(options) | {"module": "there_is_no_such_module"}))
-    assert result.status == "error" and "did not start" in result.reason
+    assert result.status == "died" and "did not start" in result.reason  # another worker may have it
     log = str(result.reason).split("its log is ")[1].split(" (")[0]
     assert "there_is_no_such_module" in Path(log).read_text()
 
