@@ -186,10 +186,29 @@ def synthesis_settings(
 def load_synthesis(path: Path, overrides: Iterable[str] = ()) -> SynthesisSettings:
     """Read settings from a TOML file with `kind = "synthesis"`, with `key=value` overrides on top.
 
+    Where these have a `drawing.environment`, it says what is kept, and `keep` cannot.
+
     Raises:
         InputError: The file is missing, does not parse, is for a search, or a setting is wrong.
     """
     values = read_config(
         path, overrides, kind="synthesis", beside="a .keras file, the directory of a search, "
     )
-    return synthesis_settings(values, origin=str(path))
+    return synthesis_settings(with_one_budget(values), origin=str(path))
+
+
+def with_one_budget(values: dict[str, Any]) -> dict[str, Any]:
+    """Return settings in which an environment that is given is not overruled by what is usually kept.
+
+    Raises:
+        InputError: They have both.
+    """
+    if "environment" not in (values.get("drawing") or {}):
+        return values
+    if values.get("keep") is not None:
+        raise InputError(
+            "One setting says what offspring keep.",
+            expected="keep, or drawing.environment",
+            received=f"keep={values['keep']}, drawing.environment={values['drawing']['environment']}",
+        )
+    return values | {"keep": None}

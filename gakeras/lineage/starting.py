@@ -14,11 +14,13 @@ from gakeras.executors import ExecutorChoice, choose_executor
 from gakeras.lineage.continuing import continue_synthesis
 from gakeras.lineage.results import Lineage
 from gakeras.lineage.runs import Ancestor, create_synthesis
-from gakeras.lineage.settings import SynthesisSettings, synthesis_settings
+from gakeras.lineage.settings import SynthesisSettings, synthesis_settings, with_one_budget
 from gakeras.models import check_model, check_model_path
 from gakeras.results import SearchResult
 from gakeras.run import open_run
 from gakeras.session import Session
+
+_USUAL_KEEP = 0.67
 
 
 def synthesize(
@@ -30,7 +32,7 @@ def synthesize(
     y_test: Any = None,
     sample_weight: Any = None,
     generations: int = 12,
-    keep: float | Sequence[float] | None = 0.67,
+    keep: float | Sequence[float] | None = _USUAL_KEEP,
     parents: int = 1,
     offspring: int | None = None,
     gene_tags: bool = True,
@@ -77,7 +79,8 @@ def synthesize(
         sample_weight: How much each example counts in the loss of training; a search has its own.
         generations: How many at the most.
         keep: The share of its parents' synapses that an offspring is expected to keep, before
-            dead ones are removed; or one for each generation. None: as `drawing` says.
+            dead ones are removed; or one for each generation. None, or left out beside a
+            `drawing={"environment": ...}`: as that says.
         parents: How many parents each offspring has, the fittest of the generation before.
         offspring: Networks of each generation, by default as many as parents.
         gene_tags: Whether parents mate like with like, or by position.
@@ -146,6 +149,9 @@ def synthesize(
     for table in ("training", "drawing"):  # a table changes what it names, and leaves the arguments
         if isinstance(settings.get(table), Mapping):
             settings[table] = values[table] | settings[table]
+    if "environment" in settings.get("drawing", {}):
+        given = {} if keep == _USUAL_KEEP else {"keep": keep}
+        values["keep"] = with_one_budget({"drawing": settings["drawing"], **given})["keep"]
     if last_epochs is not None:
         values["last"] = {**values["training"], **settings.get("training", {}), "epochs": last_epochs}
     checked = synthesis_settings(

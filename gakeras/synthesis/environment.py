@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gakeras.errors import InputError
 from gakeras.synthesis.clusters import Clusters
 from gakeras.synthesis.mating import Candidates
 from gakeras.synthesis.probability import log_lamp, log_probability
@@ -113,6 +114,14 @@ def _parts(
     if settings.budget_per == "network" or not isinstance(environment, Budget):
         yield list(clusters), environment
         return
+    layers = {name.rpartition("/")[0] for name in clusters}
+    unknown = sorted(settings.exponents.keys() - layers)
+    if unknown:
+        raise InputError(
+            "Exponents are powers of the budgets of layers that there are.",
+            expected=f"among {', '.join(sorted(layers))}",
+            received=", ".join(unknown),
+        )
     for name in clusters:
         power = settings.exponents.get(name.rpartition("/")[0], 1.0)
         yield [name], Budget(environment.cluster_share**power, environment.synapse_share**power)

@@ -138,6 +138,12 @@ class Synthesis:
                 expected='budget_per="layer"',
                 received=f'budget_per="{self.budget_per}", exponents={self.exponents}',
             )
+        if self.budget_per == "layer" and self.method != "synthesis":
+            raise InputError(
+                "A baseline keeps the highest scores of the whole network.",
+                expected='budget_per="network", or method="synthesis"',
+                received=f'method={self.method!r}, budget_per="layer"',
+            )
         if budget is None and self.method != "synthesis":
             raise InputError(
                 "A baseline needs to know how many synapses to keep.",

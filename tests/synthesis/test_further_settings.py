@@ -8,12 +8,13 @@ import pytest
 from small_family import ancestor
 
 from gakeras.data import Task
+from gakeras.errors import InputError
 from gakeras.fitness.distillation import DistilledLoss, distilled_targets
 from gakeras.fitness.heads import Head
 from gakeras.fitness.options import Distillation, TrainingOptions
 from gakeras.graph.rebuilding import read_weights, write_weights
 from gakeras.synthesis.clusters import form_clusters
-from gakeras.synthesis.environment import impose, score
+from gakeras.synthesis.environment import _parts, impose, score
 from gakeras.synthesis.mating import mate
 from gakeras.synthesis.offspring import synthesize_offspring
 from gakeras.synthesis.settings import Budget, Synthesis
@@ -100,6 +101,12 @@ def test_a_budget_of_layers_is_kept_in_every_layer_and_exponents_change_it() -> 
         expected = float((group.sums(chances.synapses[name]) * chances.clusters[name]).sum())
         power = exponents.get(name.rpartition("/")[0], 1.0)
         assert expected / parent.masks[name].size == pytest.approx(0.5**power, rel=1e-3), name
+
+
+def test_an_exponent_of_no_layer_is_refused() -> None:
+    settings = Synthesis(budget_per="layer", exponents={"typo": 0.5}, cap=None)
+    with pytest.raises(InputError, match="among a, b.*Received: typo"):
+        list(_parts({"a/kernel": None, "b/kernel": None}, settings))  # type: ignore[dict-item]
 
 
 def test_exponents_without_budgets_of_layers_are_refused() -> None:

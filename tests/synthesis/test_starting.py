@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 import gakeras
 from gakeras.data import Arrays
 from gakeras.errors import InputError
+from gakeras.lineage.settings import load_synthesis, synthesis_settings
+from gakeras.synthesis import Budget, Factors, Synthesis
 
 X, Y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
 
@@ -39,3 +42,30 @@ def test_the_last_training_is_as_the_others_but_longer(begun: list[Any]) -> None
     (settings, _, _) = begun[0]
     assert (settings.last.epochs, settings.last.batch_size, settings.last.shift) == (20, 16, 0.1)
     assert settings.training.epochs != 20 and settings.training.batch_size == 16
+
+
+def test_an_environment_that_is_given_says_what_is_kept_and_nothing_else_can(begun: list[Any]) -> None:
+    environment = {"cluster_share": 0.9, "synapse_share": 0.8}
+    gakeras.synthesize(SimpleNamespace(), drawing={"environment": environment})  # type: ignore[arg-type]
+    (settings, _, _) = begun[0]
+    assert settings.drawing_in(3).environment == Budget(0.9, 0.8)
+    with pytest.raises(InputError, match="keep, or drawing.environment"):
+        gakeras.synthesize(SimpleNamespace(), keep=0.5, drawing={"environment": environment})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("keep", ["", "keep = 0.5\n"])
+def test_the_same_holds_for_a_config(keep: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(f'kind = "synthesis"\n{keep}[drawing.environment]\ncluster = 0.8\nsynapse = 0.9\n')
+    if keep:
+        with pytest.raises(InputError, match="One setting says what offspring keep"):
+            load_synthesis(path)
+        return
+    settings = load_synthesis(path)
+    assert settings.drawing_in(1).environment == Factors(0.8, 0.9)
+    assert synthesis_settings(settings.to_json()) == settings
+
+
+def test_a_baseline_with_budgets_of_layers_and_exponents_of_no_layer_are_refused() -> None:
+    with pytest.raises(ValueError, match="highest scores of the whole network"):
+        Synthesis(method="lamp", budget_per="layer")
