@@ -27,6 +27,7 @@ from gakeras.data import (
     open_data,
     store_arrays,
 )
+from gakeras.durable import put_in_place
 from gakeras.errors import InputError
 from gakeras.fitness.options import check_varied
 from gakeras.journal import SCHEMA_VERSION, JournalWriter, Record, has_begun
@@ -105,7 +106,7 @@ def begin_run(
         folds = split(open_data(run.data).y)
         temporary = run.folds.with_name(".folds.tmp.npy")
         np.save(temporary, folds)
-        temporary.rename(run.folds)
+        put_in_place(temporary, run.folds)
         prepare()
         journal.append([_header(header, info, folds, libraries)])
 

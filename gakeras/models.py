@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gakeras.durable import put_in_place
 from gakeras.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,4 +59,4 @@ def put_model(model: GivenModel, target: Path) -> None:
         shutil.copyfile(model, temporary)
     else:
         model(temporary)
-    temporary.rename(target)
+    put_in_place(temporary, target)

@@ -17,6 +17,7 @@ from gakeras.data.arrays import Arrays
 from gakeras.data.chunks import row_chunks
 from gakeras.data.tasks import Task, whole_labels
 from gakeras.data.weights import weights_digest
+from gakeras.durable import put_in_place
 from gakeras.errors import InputError
 
 
@@ -183,9 +184,7 @@ def _write(path: Path, save: Callable[[BinaryIO], object]) -> None:
     try:
         with unfinished.open("wb") as file:
             save(file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        put_in_place(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
 

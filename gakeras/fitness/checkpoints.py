@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gakeras.durable import put_in_place
 from gakeras.encoding import Genome
 from gakeras.fitness.inheritance import Weights
 from gakeras.jobs import JobFailed
@@ -47,7 +48,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> Path:
     temporary = path.with_name(f".{path.stem}.tmp.npz")
     arrays: Mapping[str, np.ndarray] = {_ABOUT: np.array(json.dumps(about)), **checkpoint.weights}
     np.savez(temporary, **arrays)  # type: ignore[arg-type]
-    temporary.replace(path)
+    put_in_place(temporary, path)
     return path
 
 

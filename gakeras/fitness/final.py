@@ -12,6 +12,7 @@ import numpy as np
 
 from gakeras.data import StoredData, open_data, weights_at
 from gakeras.data.folds import fold_indices, validation_part
+from gakeras.durable import put_in_place
 from gakeras.encoding import Genome, genome_cost
 from gakeras.fitness.criteria import Criteria, criteria_of
 from gakeras.fitness.evaluation import finite, forget_models
@@ -144,5 +145,5 @@ def _save(
         outputs = path.with_suffix(".outputs.npy")
         np.save(outputs, model.predict(data.x_test, batch_size=options.batch_size, verbose=0))
         artifacts["outputs"] = str(outputs)
-    temporary.rename(path)
+    put_in_place(temporary, path)
     return artifacts

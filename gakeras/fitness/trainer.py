@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from gakeras.durable import put_in_place
 from gakeras.fitness.augmentation import Augment, new_augmentation
 from gakeras.fitness.options import TrainingOptions
 from gakeras.seeding import derive_seed
@@ -157,7 +158,7 @@ class Trainer:
         arrays = {str(i): keras.ops.convert_to_numpy(v) for i, v in enumerate(self._variables())}
         temporary = path.with_name(f".{path.name}.tmp.npz")
         np.savez(temporary, **arrays)
-        temporary.rename(path)
+        put_in_place(temporary, path)
 
     def load_state(self, path: Path) -> None:
         """Read what `save_state` wrote."""

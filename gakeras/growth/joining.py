@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gakeras.durable import put_in_place
 from gakeras.fitness.evaluation import forget_models
 from gakeras.fitness.trainer import Trainer
 from gakeras.graph import model_cost
@@ -38,7 +39,7 @@ def join_ensemble(payload: Mapping[str, Any]) -> dict[str, Any]:
         scores, _ = measure(trainer, head, examples, measures)
         temporary = path.with_name(f".{path.name}.tmp.keras")
         model.save(temporary)
-        temporary.rename(path)
+        put_in_place(temporary, path)
     finally:
         forget_models()
     return {"measures": measures | scores, "artifacts": {"model": str(path)}}

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from gakeras.data import StoredData, fold_indices, open_data, spread_rows
+from gakeras.durable import put_in_place
 from gakeras.encoding import Genome
 from gakeras.errors import InputError
 from gakeras.fitness.evaluation import forget_models
@@ -156,10 +157,10 @@ def save(model: keras.Model, outputs: Mapping[str, np.ndarray], folder: Path) ->
     paths = {"network": folder / "network.keras", "outputs": folder / "outputs.npz"}
     temporary = folder / ".network.tmp.keras"
     model.save(temporary)
-    temporary.rename(paths["network"])
+    put_in_place(temporary, paths["network"])
     unfinished = folder / ".outputs.tmp.npz"
     np.savez(unfinished, **outputs)  # type: ignore[arg-type]
-    unfinished.rename(paths["outputs"])
+    put_in_place(unfinished, paths["outputs"])
     return {name: str(path) for name, path in paths.items()}
 
 

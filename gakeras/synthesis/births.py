@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from gakeras.data import fold_indices, open_data
+from gakeras.durable import put_in_place
 from gakeras.encoding import Genome
 from gakeras.errors import InputError
 from gakeras.fitness.evaluation import forget_models
@@ -76,7 +77,7 @@ def _measure_ancestor(payload: Mapping[str, Any]) -> dict[str, Any]:
         write_weights(model, network.weights)
         temporary = path.with_name(f".{path.name}.tmp.keras")
         model.save(temporary)
-        temporary.rename(path)
+        put_in_place(temporary, path)
     measures = nursery.measure(network, "float32", trained=small)
     check_better_than_chance(measures, nursery.head.task.outputs)
     if "answers" in payload:

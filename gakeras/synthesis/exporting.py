@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gakeras.durable import put_in_place
 from gakeras.fitness.evaluation import forget_models
 from gakeras.fitness.options import TrainingOptions
 from gakeras.graph import model_cost
@@ -49,7 +50,7 @@ def export_network(payload: Mapping[str, Any]) -> dict[str, Any]:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.tmp.keras")
         small.save(temporary)
-        temporary.rename(path)
+        put_in_place(temporary, path)
         cost = model_cost(small)
     finally:
         forget_models()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gakeras.durable import put_in_place
 from gakeras.errors import InputError
 from gakeras.synthesis.masks import Masks
 
@@ -19,7 +20,7 @@ def save_masks(path: Path, masks: Masks) -> None:
         arrays[f"bits:{name}"], arrays[f"shape:{name}"] = np.packbits(mask), np.array(mask.shape)
     temporary = path.with_name(f".{path.name}.tmp.npz")
     np.savez(temporary, **arrays)  # type: ignore[arg-type]
-    temporary.rename(path)
+    put_in_place(temporary, path)
 
 
 def load_masks(path: Path) -> dict[str, np.ndarray]:
@@ -44,7 +45,7 @@ def save_weights(path: Path, weights: Mapping[str, np.ndarray]) -> None:
     """Write arrays by name to an .npz file, whole or not at all."""
     temporary = path.with_name(f".{path.name}.tmp.npz")
     np.savez(temporary, **dict(weights))  # type: ignore[arg-type]
-    temporary.rename(path)
+    put_in_place(temporary, path)
 
 
 def load_weights(path: Path) -> dict[str, np.ndarray]:
@@ -69,7 +70,7 @@ def save_answers(path: Path, outputs: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp.npy")
     np.save(temporary, outputs)
-    temporary.rename(path)
+    put_in_place(temporary, path)
 
 
 def _unpacked(bits: np.ndarray, shape: np.ndarray) -> np.ndarray:
