@@ -40,7 +40,8 @@ class Session:
     With a time limit, nothing is started once less time is left than 90 % of the evaluations
     have taken, so that little is thrown away when the limit comes. SIGTERM and SIGUSR1, which
     batch systems send ahead of the end, only set a flag: nothing more is started, and what
-    runs has `grace_seconds` to end. Everything finished is in the journal all along.
+    runs has `grace_seconds` to end. Everything finished is in the journal all along. It may be
+    entered within itself: a command listens from its first moment on, and so does the search in it.
 
     Args:
         time_limit: Seconds from now until this process stops; None for no limit.
@@ -64,9 +65,12 @@ class Session:
         self._deadline = None if time_limit is None else clock() + time_limit
         self._signal: str | None = None
         self._handlers: dict[int, Any] = {}
+        self._depth = 0
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():  # no other may set handlers
+        self._depth += 1
+        is_main = threading.current_thread() is threading.main_thread()  # no other may set handlers
+        if is_main and not self._handlers:
             for name in STOP_SIGNALS:
                 if hasattr(signal, name):
                     number = getattr(signal, name)
@@ -76,6 +80,9 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._depth -= 1
+        if self._depth:
+            return
         for number, handler in self._handlers.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         self._handlers.clear()

@@ -15,6 +15,7 @@ from stub_runs import TABLE, finished, records, stub_settings
 
 from gakeras.api import holds_run, run_search
 from gakeras.beginning import create_run
+from gakeras.cli import app
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
 from gakeras.errors import InputError, Unfinished
@@ -22,6 +23,7 @@ from gakeras.evaluations import MIN_TIMEOUT_SECONDS, Evaluations, linger_seconds
 from gakeras.evolution import Duration, Proposal, SearchState, Step
 from gakeras.evolution.state import Stage
 from gakeras.resuming import resume, resume_under
+from gakeras.run import open_run
 from gakeras.session import Session, parse_seconds
 
 SECONDS = [Duration(1, float(n)) for n in range(1, 11)]  # 90 % of them took 9 seconds or less
@@ -91,6 +93,35 @@ def test_grace_does_not_outlast_the_time_limit() -> None:
     with Session(5.0, grace_seconds=30.0, clock=Clock()) as session:
         os.kill(os.getpid(), signal.SIGTERM)
         assert session.seconds_left() == 5.0
+
+
+def test_a_session_within_itself_listens_until_the_outer_one_ends() -> None:
+    before = signal.getsignal(signal.SIGUSR1)
+    with Session() as session:
+        with session:
+            pass
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert session.is_closing()
+    assert signal.getsignal(signal.SIGUSR1) == before
+
+
+@pytest.mark.usefixtures("stub_jobs")
+def test_a_signal_while_a_command_loads_its_data_ends_it_as_unfinished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*given: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        return TABLE
+
+    monkeypatch.setattr("gakeras.cli.searches.load_named", load)
+    config = tmp_path / "own.toml"
+    config.write_text('max_evaluations = 3\nnum_folds = 2\n[workers]\njob_module = "stub_jobs"\n')
+    with pytest.raises(Unfinished, match="SIGUSR1"):
+        app(
+            ["search", str(config), "--run-dir", str(tmp_path / "run"), "--no-progress"],
+            standalone_mode=False,
+        )
+    assert open_run(tmp_path / "run").header()["kind"] == "search"
 
 
 def test_a_session_beside_the_main_thread_leaves_signals_alone() -> None:

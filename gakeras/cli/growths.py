@@ -46,6 +46,7 @@ TargetArgument = Annotated[
 
 @app.command()
 def grow(
+    context: typer.Context,
     target: TargetArgument,
     overrides: SetOption = [],  # noqa: B006 (typer reads the default, nobody changes it)
     run_dir: RunDirOption = None,
@@ -75,7 +76,7 @@ def grow(
         "seed": seed,
     }
     settings, base_dir = _settings(target, with_options(overrides, options))
-    session = begin_session(time_limit, settings.workers.grace_seconds)
+    session = begin_session(context, time_limit, settings.workers.grace_seconds)
     going_on = resumed_if_there(resume_mode, run_dir, settings, holds_growth, session, progress)
     if going_on is not None:
         assert isinstance(going_on, api.Growth), "a growth was found to be there"

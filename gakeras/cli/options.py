@@ -130,8 +130,9 @@ def resumed_if_there(
     return resume_under(run_dir, settings, session=session, progress=progress)
 
 
-def begin_session(time_limit: str | None, grace_seconds: float) -> Session:
-    """Return the session of this process, which begins now."""
+def begin_session(context: typer.Context, time_limit: str | None, grace_seconds: float) -> Session:
+    """Return the session of this process, which begins now and listens to signals until the command ends."""
     from gakeras.session import Session, parse_seconds
 
-    return Session(None if time_limit is None else parse_seconds(time_limit), grace_seconds)
+    session = Session(None if time_limit is None else parse_seconds(time_limit), grace_seconds)
+    return context.with_resource(session)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def resume(
+    context: typer.Context,
     run_dir: RunDirArgument,
     executor: ExecutorOption = None,
     workers: WorkersOption = None,
@@ -54,7 +55,7 @@ def resume(
     """
     from gakeras import api, resuming
 
-    session = begin_session(time_limit, _grace_seconds(run_dir))
+    session = begin_session(context, time_limit, _grace_seconds(run_dir))
     result = resuming.resume(
         run_dir,
         max_evaluations=max_evaluations,

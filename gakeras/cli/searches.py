@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def search(
+    context: typer.Context,
     config: ConfigArgument = "digits",
     overrides: SetOption = [],  # noqa: B006 (typer reads the default, nobody changes it)
     run_dir: RunDirOption = None,
@@ -77,7 +78,7 @@ def search(
         "tensorboard": "true" if tensorboard else None,
     }
     settings = load_config(path, with_options(overrides, options))
-    session = begin_session(time_limit, settings.workers.grace_seconds)
+    session = begin_session(context, time_limit, settings.workers.grace_seconds)
     going_on = resumed_if_there(resume_mode, run_dir, settings, api.holds_run, session, progress)
     if going_on is not None:
         assert not isinstance(going_on, api.Lineage | api.Growth), "a search was found to be there"
