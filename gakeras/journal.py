@@ -131,7 +131,8 @@ class JournalWriter:
     """Appends records to a journal; when `append` returns, they are on disk.
 
     A context manager that holds the run directory's lock, so that a run has one master.
-    The system releases the lock when the process ends, however it ends.
+    The system releases the lock when the process ends, however it ends; on a file system that has
+    no locks, the file stays after a crash.
     """
 
     def __init__(self, path: Path) -> None:
@@ -146,7 +147,8 @@ class JournalWriter:
                 "A run directory has one master at a time.",
                 expected="a run directory that no other process is working in",
                 received=f"run_dir={str(self.path.parent)!r}, which is locked",
-                way_out="Wait for the other process, or end it.",
+                way_out="Wait for the other process, or end it. If there is none, as after a crash on a file "
+                f"system without locks, remove {self.path.with_suffix('.lock').name} there.",
             ) from None
         try:
             if self.path.exists():

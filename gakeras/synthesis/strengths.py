@@ -7,6 +7,7 @@ import numpy as np
 
 from gakeras.fitness.heads import Head
 from gakeras.fitness.options import TrainingOptions
+from gakeras.graph.reading import layers_by_path
 from gakeras.graph.rebuilding import read_weights, write_weights
 
 NUM_BATCHES = 32
@@ -14,7 +15,12 @@ BATCH_SIZE = 64
 
 
 def gradient_strengths(
-    model: keras.Model, head: Head, x: np.ndarray, y: np.ndarray, names: list[str]
+    model: keras.Model,
+    head: Head,
+    x: np.ndarray,
+    y: np.ndarray,
+    names: list[str],
+    weights: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Return |w| times the root mean square of the loss' gradient by w, for kernels by name.
 
@@ -27,7 +33,9 @@ def gradient_strengths(
         model: Its weights are those of the network; they are what they were afterwards.
         head: Of the model.
         x, y: Training examples in a random order; 32 batches of 64 are used, or as many as there are.
-        names: Of the kernels, as in `"conv_1/kernel"`.
+        names: Of the kernels, as in `"conv_1/kernel"`. Those of a layer that is not trained have no
+            gradient, and the strength |w|.
+        weights: How much each example counts in the loss, (n,); None for all the same.
 
     >>> from gakeras.data import Task
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activation="sigmoid", name="out")])
@@ -35,18 +43,30 @@ def gradient_strengths(
     >>> gradient_strengths(model, Head(Task("binary", 1), False), x, y, ["out/kernel"])["out/kernel"][1]
     array([0.], dtype=float32)
     """
-    weights = read_weights(model)
+    before = read_weights(model)
     head.compile(model, _DESCENT)
-    squares = {name: np.zeros_like(weights[name]) for name in names}
+    squares = {name: np.zeros_like(before[name]) for name in names}
     size = min(BATCH_SIZE, len(x))
     starts = range(0, len(x) - size + 1, size)[:NUM_BATCHES]
     for start in starts:
-        model.train_on_batch(np.asarray(x[start : start + size]), np.asarray(y[start : start + size]))
+        batch = slice(start, start + size)
+        counts = None if weights is None else weights[batch]
+        model.train_on_batch(np.asarray(x[batch]), np.asarray(y[batch]), sample_weight=counts)
         after = read_weights(model)
         for name, square in squares.items():
-            square += (weights[name] - after[name]) ** 2
-        write_weights(model, weights)
-    return {name: np.abs(weights[name]) * np.sqrt(square / len(starts)) for name, square in squares.items()}
+            square += (before[name] - after[name]) ** 2
+        write_weights(model, before)
+    trained = {id(weight) for weight in model.trainable_weights}
+    moved = {
+        f"{path}/{weight.name}"
+        for path, layer in layers_by_path(model).items()
+        for weight in layer.weights
+        if id(weight) in trained
+    }
+    return {
+        name: np.abs(before[name]) * (np.sqrt(square / len(starts)) if name in moved else 1.0)
+        for name, square in squares.items()
+    }
 
 
 _DESCENT = TrainingOptions(optimizer="sgd", learning_rate=1.0)

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from gakeras.data import StoredData, fold_indices, open_data
+from gakeras.data import StoredData, fold_indices, open_data, weights_at
 from gakeras.fitness.heads import Head, read_head
 from gakeras.fitness.options import Distillation, DtypePolicy, TrainingOptions
 from gakeras.fitness.trainer import Trainer, seed_layers
@@ -140,7 +140,12 @@ class Nursery:
         seed_layers(small.model, seed)
         with isolated(seed):
             strengths = gradient_strengths(
-                small.model, self.head, self.data.x[chosen], self.data.y[chosen], list(network.masks)
+                small.model,
+                self.head,
+                self.data.x[chosen],
+                self.data.y[chosen],
+                list(network.masks),
+                weights_at(self.data.sample_weight, chosen),
             )
         zeros = {name: np.zeros(mask.shape, np.float32) for name, mask in network.masks.items()}
         return Network(network.weights, network.masks, small.put(zeros, strengths))

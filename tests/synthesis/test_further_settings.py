@@ -79,6 +79,19 @@ def test_gradient_strengths_are_weight_times_gradient_and_leave_the_model_as_it_
     np.testing.assert_array_equal(read_weights(model)["out/kernel"], kernel)
 
 
+def test_weighted_examples_count_in_the_gradients_and_kernels_that_are_not_trained_have_their_size() -> None:
+    frozen = keras.layers.Dense(2, activation="tanh", name="in", trainable=False)
+    model = keras.Sequential([keras.Input((3,)), frozen, keras.layers.Dense(1, "sigmoid", name="out")])
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(64, 3)).astype("float32"), np.arange(64) % 2
+    names, head = ["in/kernel", "out/kernel"], Head(Task("binary", 1), False)
+    half = np.repeat([2.0, 0.0], 32)
+    weighted = gradient_strengths(model, head, x, y, names, half)
+    alone = gradient_strengths(model, head, x[:32], y[:32], names)
+    np.testing.assert_allclose(weighted["out/kernel"], alone["out/kernel"], rtol=1e-4)
+    np.testing.assert_array_equal(weighted["in/kernel"], np.abs(read_weights(model)["in/kernel"]))
+
+
 def test_lamp_scores_rank_the_synapses_of_all_layers_as_the_baseline_does() -> None:
     channels, parent = ancestor()
     settings = Synthesis(synapse_score="lamp", sharpness=1.0)
