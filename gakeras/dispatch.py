@@ -178,14 +178,18 @@ class Dispatcher:
         arguments = (flight.job, options, flight.timeout_seconds, stop_file, flight.attempt, avoid)
         try:
             future = submit_job(self._executor, *arguments)
-        except BrokenExecutor:
+        except Exception as error:
+            if not _is_gone(error):
+                raise
             self._executor = self._factory.open()
             try:
                 future = submit_job(self._executor, *arguments)
-            except BrokenExecutor as error:
+            except Exception as again:
+                if not _is_gone(again):
+                    raise
                 raise Unfinished(
-                    f"The executor broke and cannot be opened again ({error}); resume with another one."
-                ) from error
+                    f"The executor broke and cannot be opened again ({again}); resume with another one."
+                ) from again
         job_id = flight.job.id
         self._in_flight[job_id] = replace(flight, future=future)
         self._last_event = time.monotonic()
@@ -256,6 +260,14 @@ def _cost(result: JobResult) -> float:
 
 _DEATHS = ("KilledWorker",)
 """Exceptions of executors that stand for a dead worker; this one is Dask's."""
+
+_CLOSED = ("ClosedClientError",)
+"""Exceptions of executors that take no more jobs; this one is Dask's, others raise a `RuntimeError`."""
+
+
+def _is_gone(error: Exception) -> bool:
+    """Tell whether an executor refuses a job because it is broken, closed or shut down."""
+    return isinstance(error, BrokenExecutor | RuntimeError) or type(error).__name__ in _CLOSED
 
 
 def longest_job(cap: float | None, seconds_left: float | None) -> float | None:

@@ -191,6 +191,28 @@ def test_a_broken_pool_of_the_users_ends_the_run_to_be_resumed(tmp_path: Path) -
         dispatcher.run([fault("kills the pool"), tell(1)])
 
 
+class ClosedClientError(Exception):
+    """What Dask raises, by its name."""
+
+
+class Closed(Silent):
+    """An executor whose client was closed."""
+
+    def submit(self, *arguments: Any, **options: Any) -> Future[Any]:
+        raise ClosedClientError("the client is closed")
+
+
+def test_an_executor_that_was_closed_ends_the_run_unfinished(tmp_path: Path) -> None:
+    shut = ThreadPoolExecutor(1)
+    shut.shutdown()
+    for executor in (shut, Closed()):
+        with (
+            pytest.raises(Unfinished, match="cannot be opened again"),
+            open_dispatcher(tmp_path, executor, 1) as dispatcher,
+        ):
+            dispatcher.submit(tell(1))
+
+
 class Pools:
     """Opens pools of processes and counts them."""
 
