@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -149,11 +150,13 @@ def synthesize(
     for table in ("training", "drawing"):  # a table changes what it names, and leaves the arguments
         if isinstance(settings.get(table), Mapping):
             settings[table] = values[table] | settings[table]
-    if "environment" in settings.get("drawing", {}):
+    if isinstance(settings.get("drawing"), Mapping) and "environment" in settings["drawing"]:
         given = {} if keep == _USUAL_KEEP else {"keep": keep}
         values["keep"] = with_one_budget({"drawing": settings["drawing"], **given})["keep"]
     if last_epochs is not None:
-        values["last"] = {**values["training"], **settings.get("training", {}), "epochs": last_epochs}
+        usual = settings.get("training", training)
+        usual = usual if isinstance(usual, Mapping) else asdict(usual)
+        values["last"] = {**usual, "epochs": last_epochs}
     checked = synthesis_settings(
         values | settings,
         origin="the arguments of synthesize()",

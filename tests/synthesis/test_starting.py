@@ -12,6 +12,7 @@ import pytest
 import gakeras
 from gakeras.data import Arrays
 from gakeras.errors import InputError
+from gakeras.fitness.options import TrainingOptions
 from gakeras.lineage.settings import load_synthesis, synthesis_settings
 from gakeras.synthesis import Budget, Factors, Synthesis
 
@@ -69,3 +70,10 @@ def test_the_same_holds_for_a_config(keep: str, tmp_path: Path) -> None:
 def test_a_baseline_with_budgets_of_layers_and_exponents_of_no_layer_are_refused() -> None:
     with pytest.raises(ValueError, match="highest scores of the whole network"):
         Synthesis(method="lamp", budget_per="layer")
+
+
+def test_settings_that_are_objects_are_taken_as_they_are(begun: list[Any]) -> None:
+    arguments = {"training": TrainingOptions(batch_size=16), "drawing": Synthesis(chi=0.7)}
+    gakeras.synthesize(SimpleNamespace(), last_epochs=20, **arguments)  # type: ignore[arg-type]
+    (settings, _, _) = begun[0]
+    assert (settings.last.epochs, settings.last.batch_size, settings.drawing.chi) == (20, 16, 0.7)
