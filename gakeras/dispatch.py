@@ -220,13 +220,13 @@ class Dispatcher:
                 self._retries.append(flight)
             return None
         if result.status == "died" and flight.attempt < MAX_ATTEMPTS:
-            attempt, spent = flight.attempt + 1, flight.spent + _cost(result)
+            attempt, spent = flight.attempt + 1, flight.spent + result.charged_cpu_seconds
             self._retries.append(
                 replace(flight, attempt=attempt, future=None, avoid=result.worker, spent=spent)
             )
             return None
         if flight.spent:
-            result = replace(result, cpu_seconds=flight.spent + _cost(result))
+            result = replace(result, cpu_seconds=flight.spent + result.charged_cpu_seconds)
         return replace(result, attempt=flight.attempt)
 
     def _read(self, job_id: str, future: Future[dict[str, Any]]) -> JobResult:
@@ -250,12 +250,6 @@ class Dispatcher:
                 f"{max(filter(None, limits)):.0f}; {len(limits)} jobs were under way. What had finished is "
                 f"on disk; resume the run to do the rest."
             )
-
-
-def _cost(result: JobResult) -> float:
-    """Return the CPU-seconds of an attempt; of a worker that was killed, how long it took."""
-    is_untold = result.status in ("died", "timeout") and result.cpu_seconds <= 0
-    return max(0.0, result.end - result.start) if is_untold else result.cpu_seconds
 
 
 _DEATHS = ("KilledWorker",)

@@ -200,7 +200,7 @@ def read_history(path: str | Path) -> History:
     evaluations: list[Evaluation] = []
     stints: list[Stint] = []
     pieces: dict[int, list[JobResult]] = {}
-    trainings: list[Training] = []
+    trained: list[Record] = []
     finals: dict[tuple[int, Stage, int], JobResult] = {}
     elapsed, has_ended = 0.0, False
     for line, record in enumerate(journal.records, start=2):
@@ -224,9 +224,10 @@ def read_history(path: str | Path) -> History:
         elif isinstance(event, Measured):
             finals[event.number, event.stage, event.fold] = event.result
         elif record["type"] == "trained":
-            genomes = {proposal.genome.digest: proposal.genome for proposal in proposals.values()}
-            trainings.append(_training(record, genomes))
+            trained.append(record)
             has_ended = True
+    genomes = {proposal.genome.digest: proposal.genome for proposal in proposals.values()}
+    trainings = [_training(record, genomes) for record in trained]
     return History(
         journal.header, settings, proposals, evaluations, trainings, elapsed, has_ended, finals, stints
     )

@@ -67,6 +67,12 @@ class JobResult:
     cpu_seconds: float = 0.0
 
     @property
+    def charged_cpu_seconds(self) -> float:
+        """What it counts for a budget; a worker that was killed cannot tell, then it is how long it took."""
+        is_untold = self.status in ("died", "timeout") and self.cpu_seconds <= 0
+        return max(0.0, self.end - self.start) if is_untold else self.cpu_seconds
+
+    @property
     def refused(self) -> InputError | None:
         """The error of a job that refused what it was given (`refusal`); None for any other end."""
         parts = self.measures.get("refused")

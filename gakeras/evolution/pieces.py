@@ -57,16 +57,21 @@ def charged_cpu_seconds(last: JobResult, earlier: Sequence[JobResult] = ()) -> f
     A worker that was killed cannot tell them: then it is the time the piece took.
     `last` is the whole evaluation, as `merge` gives it, and `earlier` all its pieces but one.
     """
-    cpu_seconds = last.cpu_seconds - sum(piece.cpu_seconds for piece in earlier)
-    if last.status in ("died", "timeout") and cpu_seconds <= 0:
-        return busy_seconds(last, earlier)
-    return cpu_seconds
+    return _alone(last, earlier).charged_cpu_seconds
 
 
 def busy_seconds(last: JobResult, earlier: Sequence[JobResult] = ()) -> float:
     """Return how long a worker was busy with the last piece of an evaluation."""
+    alone = _alone(last, earlier)
+    return max(0.0, alone.end - alone.start)
+
+
+def _alone(last: JobResult, earlier: Sequence[JobResult]) -> JobResult:
+    """Return the last piece with its own times; those of `last` are of the whole evaluation."""
     begin = max([last.start, *(piece.end for piece in earlier)])
-    return max(0.0, last.end - begin)
+    return replace(
+        last, start=begin, cpu_seconds=last.cpu_seconds - sum(piece.cpu_seconds for piece in earlier)
+    )
 
 
 def total_busy_seconds(last: JobResult, earlier: Sequence[JobResult] = ()) -> float:

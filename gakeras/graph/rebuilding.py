@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -14,19 +14,22 @@ from gakeras.graph.reading import check_model, layers_by_path
 
 def read_weights(model: keras.Model) -> dict[str, np.ndarray]:
     """Return copies of a model's arrays by layer path and name, as in `"conv_1/kernel"`."""
-    return {
-        f"{path}/{weight.name}": np.array(keras.ops.convert_to_numpy(weight))
-        for path, layer in layers_by_path(model).items()
-        for weight in layer.weights
-    }
+    return {name: np.array(keras.ops.convert_to_numpy(weight)) for name, _, weight in named_arrays(model)}
+
+
+def named_arrays(model: keras.Model) -> Iterator[tuple[str, Any, Any]]:
+    """Yield every array of a model by the name of `read_weights`, with its layer: (name, layer, variable)."""
+    for path, layer in layers_by_path(model).items():
+        for weight in layer.weights:
+            yield f"{path}/{weight.name}", layer, weight
 
 
 def write_weights(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
     """Set the arrays of a model that `weights` has, by the names of `read_weights`."""
-    for path, layer in layers_by_path(model).items():
-        for weight in layer.weights:
-            if f"{path}/{weight.name}" in weights:
-                weight.assign(weights[f"{path}/{weight.name}"])
+    for name, _, weight in named_arrays(model):
+        if name in weights:
+            weight.assign(weights[name])
+    for layer in layers_by_path(model).values():
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # what it computes with are constants made of its weights
 
@@ -34,11 +37,10 @@ def write_weights(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None
 def data_statistics(model: keras.Model) -> set[str]:
     """Return the names of the arrays that standardise data: mean and variance that no training changes."""
     return {
-        f"{path}/{weight.name}"
-        for path, layer in layers_by_path(model).items()
+        name
+        for name, layer, _ in named_arrays(model)
         if isinstance(layer, keras.layers.Normalization)
         or (isinstance(layer, keras.layers.BatchNormalization) and not layer.trainable)
-        for weight in layer.weights
     }
 
 

@@ -16,6 +16,7 @@ from gakeras.jobs import refusal
 from gakeras.morphism.deepening import deepen, insert_residual
 from gakeras.morphism.inception import insert_inception
 from gakeras.morphism.kernels import grow_kernel
+from gakeras.morphism.points import is_taken
 from gakeras.morphism.widening import widen
 
 Transform = dict[str, Any]
@@ -57,7 +58,7 @@ def _fresh(tag: str, model: keras.Model) -> str:
     names = [layer.name for layer in model.layers]
     for letter in ("", *string.ascii_lowercase):
         stems = [f"{kind}_{tag}{letter}" for kind in ("deeper", "residual", "inception")]
-        if not any(name == stem or name.startswith(f"{stem}_") for name in names for stem in stems):
+        if not any(is_taken(stem, names) for stem in stems):
             return f"{tag}{letter}"
     return tag
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from gakeras.errors import InputError
 from gakeras.graph import Places, entry_places, put, read_graph
-from gakeras.graph.reading import layers_by_path
+from gakeras.graph.rebuilding import named_arrays
 
 Rescaling = Literal["none", "parameters", "norm"]
 Slot = tuple[str, str]
@@ -98,7 +98,7 @@ def _slots(optimizer: Any, model: keras.Model) -> Iterator[tuple[Slot, Any]]:
     Keras names them after the array's path and what they are. Paths repeat where nested
     models have layers of one name; then they come in the order of the trained arrays.
     """
-    keys = {id(variable): key for key, variable in _arrays(model)}
+    keys = {id(variable): key for key, _, variable in named_arrays(model)}
     trained: dict[str, list[str]] = {}
     for variable in model.trainable_variables:
         trained.setdefault(variable.path.replace("/", "_"), []).append(keys[id(variable)])
@@ -110,12 +110,6 @@ def _slots(optimizer: Any, model: keras.Model) -> Iterator[tuple[Slot, Any]]:
         for path, what in found[:1]:
             yield (trained[path][seen[variable.name]], what), variable
             seen[variable.name] += 1
-
-
-def _arrays(model: keras.Model) -> Iterator[tuple[str, Any]]:
-    for path, layer in layers_by_path(model).items():
-        for weight in layer.weights:
-            yield f"{path}/{weight.name}", weight
 
 
 def _built_optimizer(parent: keras.Model) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from gakeras.errors import InputError
@@ -69,6 +70,11 @@ def fresh_name(model: keras.Model, stem: str) -> str:
     """Return the stem with the first number that no name in the model has, `"deeper_1"`."""
     names = {layer.name for layer in model.layers}
     number = 1
-    while any(name == f"{stem}_{number}" or name.startswith(f"{stem}_{number}_") for name in names):
+    while is_taken(f"{stem}_{number}", names):
         number += 1
     return f"{stem}_{number}"
+
+
+def is_taken(name: str, names: Iterable[str]) -> bool:
+    """Tell whether a layer has the name, or one that is made of it."""
+    return any(other == name or other.startswith(f"{name}_") for other in names)

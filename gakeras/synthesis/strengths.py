@@ -7,8 +7,7 @@ import numpy as np
 
 from gakeras.fitness.heads import Head
 from gakeras.fitness.options import TrainingOptions
-from gakeras.graph.reading import layers_by_path
-from gakeras.graph.rebuilding import read_weights, write_weights
+from gakeras.graph.rebuilding import named_arrays, read_weights, write_weights
 
 NUM_BATCHES = 32
 BATCH_SIZE = 64
@@ -57,12 +56,7 @@ def gradient_strengths(
             square += (before[name] - after[name]) ** 2
         write_weights(model, before)
     trained = {id(weight) for weight in model.trainable_weights}
-    moved = {
-        f"{path}/{weight.name}"
-        for path, layer in layers_by_path(model).items()
-        for weight in layer.weights
-        if id(weight) in trained
-    }
+    moved = {name for name, _, weight in named_arrays(model) if id(weight) in trained}
     return {
         name: np.abs(before[name]) * (np.sqrt(square / len(starts)) if name in moved else 1.0)
         for name, square in squares.items()
