@@ -4,7 +4,9 @@
 
 Needs the extra `bench`. Left, thin lines are seeds and the thick one is their median. Every system has its
 own loss, on all folds, on the first one or on a part held out, so compare when curves fall, not where they
-end. Right, the test accuracy of winners that were trained alike, a point for each seed and budget.
+end. Right, the test accuracy of winners that were trained alike, a point for each seed and budget, the systems
+of a budget side by side. Networks that hardly learn would flatten both, so each frame holds what is usual;
+winners below the right one are triangles at its foot.
 """
 
 from __future__ import annotations
@@ -29,6 +31,16 @@ def longest(rows: Sequence[Json]) -> list[Json]:
     return list(kept.values())
 
 
+def usual_range(values: Sequence[float]) -> tuple[float, float]:
+    """Return where values lie but for those far out, more than three interquartile ranges from the middle half."""
+    finite = np.asarray(values, dtype=float)
+    finite = finite[np.isfinite(finite)]
+    low, high = np.percentile(finite, [25, 75])
+    inside = finite[(finite >= low - 3 * (high - low)) & (finite <= high + 3 * (high - low))]
+    margin = 0.04 * (inside.max() - inside.min()) or 0.01
+    return inside.min() - margin, inside.max() + margin
+
+
 def draw(rows: Sequence[Json], path: Path) -> None:
     """Draw both figures into one file."""
     import matplotlib
@@ -41,9 +53,12 @@ def draw(rows: Sequence[Json], path: Path) -> None:
     colours = dict(zip(names, pyplot.get_cmap("tab10").colors, strict=False))
     end = max(row["budget"] for row in rows)
     times = np.geomspace(10, end, 300)
+    losses: list[float] = []
+    points: list[tuple[str, float, float]] = []
     for name in names:
         of_it = [Outcome.from_json(row) for row in longest(rows) if row["system"] == name]
         lines = np.array([[outcome.at(second).loss for second in times] for outcome in of_it], dtype=float)
+        losses += [float(loss) for line in lines for loss in line]
         for line in lines:
             left.plot(times, line, color=colours[name], linewidth=0.6, alpha=0.6)
         if len(lines):
@@ -56,11 +71,25 @@ def draw(rows: Sequence[Json], path: Path) -> None:
         if name.startswith("human") and scores:
             level = statistics.fmean(accuracy for _, accuracy in scores)
             right.axhline(level, color=colours[name], linestyle="--", linewidth=1, label=name)
-        elif scores:
-            budgets, accuracies = zip(*scores, strict=True)
-            right.plot(budgets, accuracies, "o", color=colours[name], alpha=0.7, label=name)
+        else:
+            points += [(name, budget, accuracy) for budget, accuracy in scores]
+    searched = list(dict.fromkeys(name for name, _, _ in points))
+    foot, top = usual_range([accuracy for _, _, accuracy in points])
+    for place, name in enumerate(searched):
+        aside = 1.035 ** (place - (len(searched) - 1) / 2)
+        of_it = [(budget * aside, accuracy) for other, budget, accuracy in points if other == name]
+        inside = [point for point in of_it if point[1] >= foot]
+        below = [(budget, foot) for budget, accuracy in of_it if accuracy < foot]
+        right.plot(*zip(*inside, strict=True), "o", color=colours[name], alpha=0.7, label=name)
+        if below:
+            right.plot(*zip(*below, strict=True), "v", color=colours[name], clip_on=False)
+    budgets = sorted({budget for _, budget, _ in points})
     left.set(xscale="log", xlabel="CPU-seconds", ylabel="best loss so far, each by its own measure")
+    left.set_ylim(*usual_range(losses))
     right.set(xscale="log", xlabel="CPU-seconds of search", ylabel="test accuracy, trained alike")
+    right.set_ylim(foot, top)
+    right.set_xticks(budgets, [f"{budget:,.0f}" for budget in budgets])
+    right.minorticks_off()
     for axes in (left, right):
         axes.grid(alpha=0.25)
         axes.legend(fontsize=7)
