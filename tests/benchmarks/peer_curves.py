@@ -4,9 +4,9 @@
 
 Needs the extra `bench`. Left, thin lines are seeds and the thick one is their median. Every system has its
 own loss, on all folds, on the first one or on a part held out, so compare when curves fall, not where they
-end. Right, the test accuracy of winners that were trained alike, a point for each seed and budget, the systems
-of a budget side by side. Networks that hardly learn would flatten both, so each frame holds what is usual;
-winners below the right one are triangles at its foot.
+end. Right, the test accuracy of winners that were trained alike, a point for each seed and budget, systems
+side by side. Networks that hardly learn would flatten both, so each frame holds what is usual; winners below
+the right one are triangles at its foot.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def longest(rows: Sequence[Json]) -> list[Json]:
 
 
 def usual_range(values: Sequence[float]) -> tuple[float, float]:
-    """Return where values lie but for those far out, more than three interquartile ranges from the middle half."""
+    """Return where values lie, but for those three interquartile ranges and more from the middle half."""
     finite = np.asarray(values, dtype=float)
     finite = finite[np.isfinite(finite)]
     low, high = np.percentile(finite, [25, 75])
