@@ -150,9 +150,24 @@ def signal(padding: str) -> keras.Model:
     )
 
 
+def alike(padding: str) -> keras.Model:
+    """What has one number, or one shape, for all channels, and what has one of its own for each of them."""
+    inputs = keras.Input((6, 6, 2))
+    x = layers.Conv2D(5, 3, padding=padding, name="conv")(inputs)
+    x = layers.PReLU(shared_axes=[1, 2, 3], name="one_slope")(x)
+    x = layers.Conv2D(4, 1, activation="relu", name="narrow")(x)
+    x = layers.Rescaling([0.5, 1.0, 1.5, 2.0], offset=0.1, name="own_scales")(x)
+    x = layers.GlobalMaxPooling2D(name="max")(layers.Conv2D(6, 1, activation="relu", name="wide")(x))
+    place = layers.Reshape((1, 6), name="place")
+    other = layers.Dense(6, activation="relu", name="other")(x)
+    x = layers.Concatenate(name="joined")([place(x), place(other)])
+    x = layers.Conv1D(4, 1, activation="relu", name="row")(x)
+    return keras.Model(inputs, layers.Dense(2, name="out")(layers.Flatten(name="flatten")(x)))
+
+
 NETWORKS: dict[str, Callable[[str], keras.Model]] = {
     function.__name__: function
-    for function in (lenet, normalised, inception, residual, depthwise, nested, table, assorted, signal)
+    for function in (lenet, normalised, inception, residual, depthwise, nested, table, assorted, signal, alike)
 }
 
 

@@ -129,10 +129,15 @@ def read_head(model: keras.Model, graph: Graph, task: Task, input_shape: tuple[i
 
 def _check_examples(model: keras.Model, input_shape: tuple[int, ...]) -> None:
     wanted = tuple(model.input_shape[1:])
-    for shape in (input_shape, (*input_shape, 1)):  # Keras adds an axis of one channel itself
-        pairs = zip(wanted, shape, strict=False)
-        if len(wanted) == len(shape) and all(size in (None, given) for size, given in pairs):
-            return
+    if None in wanted:
+        raise InputError(
+            "A network's operations can be counted where its input has one size.",
+            expected=f"an Input of a shape like {tuple(input_shape)}",
+            received=f"the input shape {wanted}",
+            way_out="Build the model for one input size; the weights of a convolutional one fit any.",
+        )
+    if wanted in (tuple(input_shape), (*input_shape, 1)):  # Keras adds an axis of one channel itself
+        return
     raise InputError(
         "The examples must fit the model's input.",
         expected=f"examples of shape {wanted}",

@@ -8,6 +8,7 @@ that a merge adds elementwise are one unit, because they can only be kept or rem
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -95,7 +96,8 @@ def trace_channels(graph: Graph) -> Channels:
     [True, True, True]
     """
     _check_unshared(graph)
-    steps = tuple(step for node in graph.nodes for step in steps_of(node))
+    calls = Counter(node.layer for node in graph.nodes)
+    steps = tuple(step for node in graph.nodes for step in steps_of(node, is_shared=calls[node.layer] > 1))
     raw, ties = _number(steps)
     units, num_units = _resolve(raw, ties)
     pinned = np.zeros(num_units, bool)

@@ -89,5 +89,6 @@ def _resized(node: Node, width: int) -> dict[str, Any]:
         case "Conv1D" | "Conv2D" | "Conv3D" | "SeparableConv1D" | "SeparableConv2D":
             return {"filters": width}
         case "Reshape":
-            return {"target_shape": (*node.output_shape[:-1], width)}
+            places = (-1 if size is None else size for size in node.output_shape[:-1])
+            return {"target_shape": (*places, width)}
     return {}

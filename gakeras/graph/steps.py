@@ -69,14 +69,16 @@ _PADDING = {"ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D"}
 _MIXING_ACTIVATIONS = {"softmax", "log_softmax", "glu", "sparsemax"}
 
 
-def steps_of(node: Node) -> list[Step]:
-    """Return the steps of a node, the last under its own name."""
+def steps_of(node: Node, *, is_shared: bool = False) -> list[Step]:
+    """Return the steps of a node, the last under its own name; a shared layer has other nodes as well."""
     kind = node.kind
     if node.config.get("data_format") == "channels_first":
         raise unsupported(node, "the tracing of channels, which come last,")
     if kind == "InputLayer":
         return [Step(node.name, node.layer, (), _width(node.output_shape), "input")]
-    if kind == "Activation" and _mixes(node):
+    if (kind == "Activation" and _mixes(node)) or (kind == "Rescaling" and not _scales_alike(node)):
+        return [_whole(node)]
+    if kind == "Reshape" and is_shared:  # its one target shape has to fit all that it is called on
         return [_whole(node)]
     if kind in _ONE_TO_ONE:
         return [_passing(node, np.arange(_width(node.output_shape)))] if _is_last(node) else [_whole(node)]
@@ -130,7 +132,7 @@ def _depthwise(node: Node, name: str, kernel: str, *, bias: bool) -> Step:
 
 
 def _passing(node: Node, *sources: np.ndarray) -> Step:
-    per_channel = dict.fromkeys(node.weights, ("out",))  # of batch normalisation and PReLU
+    per_channel = {} if _shares_slopes(node) else dict.fromkeys(node.weights, ("out",))
     return Step(
         node.name,
         node.layer,
@@ -138,7 +140,7 @@ def _passing(node: Node, *sources: np.ndarray) -> Step:
         len(sources[0]),
         "passing",
         sources=sources,
-        arrays=_arrays(node, per_channel),
+        arrays=_arrays(node, dict.fromkeys(node.weights, ()) | per_channel),
         pads=node.kind in _PADDING,
     )
 
@@ -189,6 +191,16 @@ def mixes_channels(activation: Any) -> bool:
 
 def _mixes(node: Node) -> bool:
     return mixes_channels(node.config.get("activation", "linear"))
+
+
+def _shares_slopes(node: Node) -> bool:
+    """Whether a PReLU has one slope for all channels."""
+    return node.kind == "PReLU" and len(node.output_shape) in (node.config["shared_axes"] or ())
+
+
+def _scales_alike(node: Node) -> bool:
+    """Whether a Rescaling does to all channels the same, and has no numbers that are one channel's own."""
+    return all(isinstance(node.config[name], int | float) for name in ("scale", "offset"))
 
 
 def _is_last(node: Node) -> bool:

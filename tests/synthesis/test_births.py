@@ -221,6 +221,11 @@ def subclassed() -> keras.Model:
     return keras.Model(inputs, layers.Dense(3, activation="softmax")(hidden))
 
 
+def of_any_size() -> keras.Model:
+    stack = [layers.Conv2D(4, 3), layers.GlobalMaxPooling2D(), layers.Dense(3, activation="softmax")]
+    return keras.Sequential([keras.Input((None, None, 1)), *stack])
+
+
 @pytest.mark.parametrize(
     ("model", "arrays", "message"),
     [
@@ -232,6 +237,7 @@ def subclassed() -> keras.Model:
         pytest.param(
             lambda: network(shape=(7, 7, 1)), None, r"of shape \(7, 7, 1\).*of shape \(6, 6\)", id="shape"
         ),
+        pytest.param(of_any_size, None, r"input has one size.*\(None, None, 1\)", id="any size"),
         pytest.param(network, None, "an ancestor that guesses.*above 0.3333", id="chance"),
     ],
 )
