@@ -165,10 +165,8 @@ def alike(padding: str) -> keras.Model:
     return keras.Model(inputs, layers.Dense(2, name="out")(layers.Flatten(name="flatten")(x)))
 
 
-NETWORKS: dict[str, Callable[[str], keras.Model]] = {
-    function.__name__: function
-    for function in (lenet, normalised, inception, residual, depthwise, nested, table, assorted, signal, alike)
-}
+_ALL = (lenet, normalised, inception, residual, depthwise, nested, table, assorted, signal, alike)
+NETWORKS: dict[str, Callable[[str], keras.Model]] = {function.__name__: function for function in _ALL}
 
 
 def with_random_weights(model: keras.Model, seed: int) -> keras.Model:
