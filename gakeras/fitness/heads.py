@@ -40,16 +40,23 @@ class Head:
         with_metrics: bool = False,
         distillation: Distillation | None = None,
     ) -> None:
-        """Compile a model with the loss of its head and a new optimizer; metrics slow training down."""
+        """Compile a model with the loss of its head and a new optimizer; metrics slow training down.
+
+        In float16 the loss is scaled, so that small gradients do not become 0. Keras does so itself
+        where the policy is the model's own, and not where its layers have it each.
+        """
+        optimizer = new_optimizer(options)
+        if options.dtype_policy == "mixed_float16":
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         if distillation is not None:
-            model.compile(new_optimizer(options), DistilledLoss(distillation, self.is_logits))
+            model.compile(optimizer, DistilledLoss(distillation, self.is_logits))
             return
         loss: Any = LOSSES[self.task.kind]
         metric: Any = METRICS[self.task.kind]
         if self.is_logits:
             loss = getattr(keras.losses, _CLASSES[self.task.kind])(from_logits=True)
             metric = keras.metrics.BinaryAccuracy(threshold=0.0) if self.task.kind == "binary" else metric
-        model.compile(optimizer=new_optimizer(options), loss=loss, metrics=[metric] if with_metrics else [])
+        model.compile(optimizer=optimizer, loss=loss, metrics=[metric] if with_metrics else [])
 
     def scores(self, y: np.ndarray, outputs: np.ndarray, name: str) -> dict[str, float]:
         """Return loss, accuracy, macro precision and macro recall, each name beginning with `name`.

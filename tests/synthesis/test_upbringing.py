@@ -8,6 +8,10 @@ import pytest
 from keras_models import NETWORKS
 from random_masks import random_masks
 
+from gakeras.data import Task
+from gakeras.fitness.distillation import distilled_targets
+from gakeras.fitness.heads import Head
+from gakeras.fitness.options import Distillation, TrainingOptions
 from gakeras.graph import model_cost, read_graph, trace_channels
 from gakeras.graph.rebuilding import read_weights, write_weights
 from gakeras.synthesis.compaction import compact, masked_weights, shrink
@@ -92,3 +96,30 @@ def test_a_model_that_was_trained_is_measured_as_it_is_unless_a_unit_has_died_in
         assert model_cost(measured.model) == model_cost(anew.model)
         np.testing.assert_array_equal(measured.model.predict_on_batch(x), anew.model.predict_on_batch(x))
     assert shrink(model, graph, channels, moved, "mixed_bfloat16", earlier=trained).model is not trained.model
+
+
+@pytest.mark.parametrize("distillation", [None, Distillation()])
+def test_gradients_too_small_for_float16_still_train_and_masks_hold(distillation: Distillation | None) -> None:
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(8, name="hidden"),
+            keras.layers.Dense(2, activation="softmax", name="out", kernel_initializer="zeros"),
+        ]
+    )
+    graph = read_graph(model)
+    weights = read_weights(model)
+    weights["out/kernel"] = np.tile(np.float32([2e-8, -2e-8]), (8, 1))
+    masks = {"hidden/kernel": np.arange(32).reshape(4, 8) % 3 > 0}
+    small = shrink(model, graph, trace_channels(graph), masked_weights(weights, masks), "mixed_float16")
+    hold_masks(small.model, small.take(masks))
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    labels = (x[:, 0] > 0).astype(int)
+    y = labels if distillation is None else distilled_targets(labels, np.eye(2)[labels], distillation)
+
+    head = Head(Task("multiclass", 2), is_logits=False)
+    options = TrainingOptions(optimizer="adam", learning_rate=0.01, dtype_policy="mixed_float16")
+    head.compile(small.model, options, distillation=distillation)
+    small.model.train_on_batch(x, y)
+    moved = read_weights(small.model)["hidden/kernel"] - masked_weights(weights, masks)["hidden/kernel"]
+    np.testing.assert_array_equal(moved != 0, masks["hidden/kernel"])
