@@ -99,7 +99,7 @@ def test_a_model_that_was_trained_is_measured_as_it_is_unless_a_unit_has_died_in
 
 
 @pytest.mark.parametrize("distillation", [None, Distillation()])
-def test_gradients_too_small_for_float16_still_train_and_masks_hold(distillation: Distillation | None) -> None:
+def test_gradients_too_small_for_float16_train_and_masks_hold(distillation: Distillation | None) -> None:
     model = keras.Sequential(
         [
             keras.Input((4,)),
