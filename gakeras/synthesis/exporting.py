@@ -37,14 +37,15 @@ def export_network(payload: Mapping[str, Any]) -> dict[str, Any]:
     try:
         nursery = open_nursery(load_ancestor(Path(payload["model"])), payload)
         model, masks = nursery.model, load_masks(Path(payload["masks"]))
-        write_weights(model, load_weights(Path(payload["weights"])))
+        write_weights(model, masked_weights(load_weights(Path(payload["weights"])), masks))
         small = compact(model, masks)
         examples = np.asarray(nursery.data.x[:_NUM_COMPARED])
         difference = np.abs(model.predict_on_batch(examples) - small.predict_on_batch(examples)).max()
         options = TrainingOptions(**payload["training"])
         if options.dtype_policy != "float32":
-            weights = masked_weights(read_weights(model), masks)
-            small = shrink(model, nursery.graph, nursery.channels, weights, options.dtype_policy).model
+            small = shrink(
+                model, nursery.graph, nursery.channels, read_weights(model), options.dtype_policy
+            ).model
         nursery.head.compile(small, options, with_metrics=True)
         small.optimizer.build(small.trainable_variables)  # or loading warns that its state is missing
         path.parent.mkdir(parents=True, exist_ok=True)
