@@ -38,14 +38,23 @@ def rehearse(settings: Settings, task: Task, executor: ExecutorChoice) -> None:
     if executor == "debug":
         factory = choose_executor("debug")
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
-        options = child_options(RunDirectory(Path(folder)), settings.workers, settings.backend)
+        run = RunDirectory(Path(folder))
+        options = child_options(run, settings.workers, settings.backend)
         with Dispatcher(factory, options) as dispatcher:
             (result,) = dispatcher.run([Job("rehearsal", "rehearse", payload | criteria)])
+        last_words = _last_words(run.logs) if result.status == "died" else ""
     if result.status != "ok":
         raise InputError(
             "Loss, metric and optimizer must fit the targets, and be found by the workers.",
             expected=f"a step of training for {task.kind} targets with {task.outputs} outputs",
-            received=f"{result.status}: {result.reason}",
+            received=f"{result.status}: {result.reason}{last_words}",
             way_out="A class of your own is found where its module can be imported: in the current folder, "
             "or on PYTHONPATH.",
         )
+
+
+def _last_words(logs: Path) -> str:
+    """Return the end of what the worker wrote: its log goes with the folder."""
+    texts = [log.read_text(errors="replace") for log in sorted(logs.glob("*.log"))]
+    lines = [line for text in texts for line in text.splitlines()]
+    return f"; it ends with: {' / '.join(lines[-3:])}" if lines else ""

@@ -27,3 +27,13 @@ def test_a_choice_that_a_worker_cannot_train_with_is_refused_and_nothing_is_made
             executor="debug",
         )
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_worker_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sitecustomize.py").write_text("raise SystemExit('no licence on this machine')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    x, y = np.random.default_rng(0).normal(size=(12, 2)), np.arange(12) % 3
+    with pytest.raises(InputError, match=r"did not start.*it ends with: .*no licence on this machine"):
+        gakeras.search(x, y, loss="categorical_hinge", num_folds=2, run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
