@@ -132,7 +132,7 @@ def _depthwise(node: Node, name: str, kernel: str, *, bias: bool) -> Step:
 
 
 def _passing(node: Node, *sources: np.ndarray) -> Step:
-    per_channel = {} if _shares_slopes(node) else dict.fromkeys(node.weights, ("out",))
+    along: tuple[str, ...] = () if _shares_slopes(node) else ("out",)  # of batch normalisation and PReLU
     return Step(
         node.name,
         node.layer,
@@ -140,7 +140,7 @@ def _passing(node: Node, *sources: np.ndarray) -> Step:
         len(sources[0]),
         "passing",
         sources=sources,
-        arrays=_arrays(node, dict.fromkeys(node.weights, ()) | per_channel),
+        arrays=_arrays(node, dict.fromkeys(node.weights, along)),
         pads=node.kind in _PADDING,
     )
 
