@@ -14,8 +14,9 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from peer_answers import Json
@@ -41,6 +42,49 @@ def usual_range(values: Sequence[float]) -> tuple[float, float]:
     return inside.min() - margin, inside.max() + margin
 
 
+def draw_curves(axes: Any, rows: Sequence[Json], colours: Mapping[str, Any]) -> None:
+    """Draw the best loss so far of every seed, and the median of each system."""
+    times = np.geomspace(10, max(row["budget"] for row in rows), 300)
+    drawn = []
+    for name, colour in colours.items():
+        outcomes = [Outcome.from_json(row) for row in longest(rows) if row["system"] == name]
+        if not outcomes:
+            continue
+        lines = np.array([[outcome.at(time).loss for time in times] for outcome in outcomes], dtype=float)
+        axes.plot(times, lines.T, color=colour, linewidth=0.6, alpha=0.6)
+        axes.plot(times, np.median(lines, axis=0), color=colour, linewidth=2, label=name)
+        drawn.append(lines.ravel())
+    axes.set(xscale="log", xlabel="CPU-seconds", ylabel="best loss so far, each by its own measure")
+    axes.set_ylim(*usual_range(np.concatenate(drawn)))
+
+
+def draw_accuracies(axes: Any, rows: Sequence[Json], colours: Mapping[str, Any]) -> None:
+    """Draw the test accuracy of every winner that was trained alike, over its budget."""
+    points: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        if row["scores"]["common"]:
+            accuracy = statistics.fmean(score["test_metric"] for score in row["scores"]["common"])
+            points.setdefault(row["system"], []).append((row["budget"], accuracy))
+    for name in [name for name in points if name.startswith("human")]:
+        level = statistics.fmean(accuracy for _, accuracy in points.pop(name))
+        axes.axhline(level, color=colours[name], linestyle="--", linewidth=1, label=name)
+    foot, top = usual_range([accuracy for of_it in points.values() for _, accuracy in of_it])
+    for place, (name, of_it) in enumerate(points.items()):
+        aside = 1.035 ** (place - (len(points) - 1) / 2)
+        budgets, accuracies = np.array(of_it).T
+        inside = accuracies >= foot
+        marks = {"linestyle": "none", "color": colours[name]}
+        axes.plot(budgets[inside] * aside, accuracies[inside], marker="o", alpha=0.7, label=name, **marks)
+        if not inside.all():
+            low = budgets[~inside] * aside
+            axes.plot(low, np.full_like(low, foot), marker="v", clip_on=False, **marks)
+    axes.set(xscale="log", xlabel="CPU-seconds of search", ylabel="test accuracy, trained alike")
+    axes.set_ylim(foot, top)
+    ticks = sorted({budget for of_it in points.values() for budget, _ in of_it})
+    axes.set_xticks(ticks, [f"{budget:,.0f}" for budget in ticks])
+    axes.minorticks_off()
+
+
 def draw(rows: Sequence[Json], path: Path) -> None:
     """Draw both figures into one file."""
     import matplotlib
@@ -49,47 +93,10 @@ def draw(rows: Sequence[Json], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.5), constrained_layout=True)
-    names = list(dict.fromkeys(row["system"] for row in rows))
+    names = dict.fromkeys(row["system"] for row in rows)
     colours = dict(zip(names, pyplot.get_cmap("tab10").colors, strict=False))
-    end = max(row["budget"] for row in rows)
-    times = np.geomspace(10, end, 300)
-    losses: list[float] = []
-    points: list[tuple[str, float, float]] = []
-    for name in names:
-        of_it = [Outcome.from_json(row) for row in longest(rows) if row["system"] == name]
-        lines = np.array([[outcome.at(second).loss for second in times] for outcome in of_it], dtype=float)
-        losses += [float(loss) for line in lines for loss in line]
-        for line in lines:
-            left.plot(times, line, color=colours[name], linewidth=0.6, alpha=0.6)
-        if len(lines):
-            left.plot(times, np.median(lines, axis=0), color=colours[name], linewidth=2, label=name)
-        scores = [
-            (row["budget"], statistics.fmean(each["test_metric"] for each in row["scores"]["common"]))
-            for row in rows
-            if row["system"] == name and row["scores"]["common"]
-        ]
-        if name.startswith("human") and scores:
-            level = statistics.fmean(accuracy for _, accuracy in scores)
-            right.axhline(level, color=colours[name], linestyle="--", linewidth=1, label=name)
-        else:
-            points += [(name, budget, accuracy) for budget, accuracy in scores]
-    searched = list(dict.fromkeys(name for name, _, _ in points))
-    foot, top = usual_range([accuracy for _, _, accuracy in points])
-    for place, name in enumerate(searched):
-        aside = 1.035 ** (place - (len(searched) - 1) / 2)
-        of_it = [(budget * aside, accuracy) for other, budget, accuracy in points if other == name]
-        inside = [point for point in of_it if point[1] >= foot]
-        below = [(budget, foot) for budget, accuracy in of_it if accuracy < foot]
-        right.plot(*zip(*inside, strict=True), "o", color=colours[name], alpha=0.7, label=name)
-        if below:
-            right.plot(*zip(*below, strict=True), "v", color=colours[name], clip_on=False)
-    budgets = sorted({budget for _, budget, _ in points})
-    left.set(xscale="log", xlabel="CPU-seconds", ylabel="best loss so far, each by its own measure")
-    left.set_ylim(*usual_range(losses))
-    right.set(xscale="log", xlabel="CPU-seconds of search", ylabel="test accuracy, trained alike")
-    right.set_ylim(foot, top)
-    right.set_xticks(budgets, [f"{budget:,.0f}" for budget in budgets])
-    right.minorticks_off()
+    draw_curves(left, rows, colours)
+    draw_accuracies(right, rows, colours)
     for axes in (left, right):
         axes.grid(alpha=0.25)
         axes.legend(fontsize=7)
