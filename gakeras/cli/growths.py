@@ -82,7 +82,7 @@ def grow(
         assert isinstance(going_on, api.Growth), "a growth was found to be there"
         finish_growth(going_on)
         return
-    start = _start(target, settings, base_dir)
+    start = _start(target, settings, base_dir, overrides)
     arrays = _arrays(settings, base_dir, overrides)
     growth = run_growth(settings, arrays, start, run_dir=run_dir, session=session, progress=progress)
     finish_growth(growth)
@@ -141,14 +141,18 @@ def _settings(target: str, overrides: list[str]) -> tuple[GrowthSettings, Path]:
     return load_growth(path, overrides), path.parent
 
 
-def _start(target: str, settings: GrowthSettings, base_dir: Path) -> StartNetwork:
-    """Return the model that a growth starts from; None where its settings name one to build."""
+def _start(target: str, settings: GrowthSettings, base_dir: Path, overrides: list[str]) -> StartNetwork:
+    """Return the model that a growth starts from; None where its settings name one to build.
+
+    A path given by --set is relative to the current folder, as that of data is.
+    """
     from gakeras.growth.starting import check_start_path
 
     if target.endswith(".keras"):
         return check_start_path(Path(target))
     if settings.start is not None and settings.start.path is not None:
-        return check_start_path(base_dir / settings.start.path)
+        is_typed = any(override.partition("=")[0].strip() == "start.path" for override in overrides)
+        return check_start_path((Path() if is_typed else base_dir) / settings.start.path)
     return None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from gakeras.data.arrays import Arrays
@@ -10,7 +12,7 @@ from gakeras.data.tasks import Task, check_class_counts, class_labels, infer_tas
 from gakeras.data.weights import check_sample_weight
 from gakeras.errors import InputError
 
-__all__ = ["Task", "check_arrays", "check_num_folds"]
+__all__ = ["Task", "check_arrays", "check_num_folds", "check_validation"]
 
 _NUMBERS = "biuf"  # dtype kinds: boolean, integer, unsigned integer, real
 _LARGEST = np.sqrt(np.float64(np.finfo(np.float32).max))  # variances and squared errors must fit in float32
@@ -51,6 +53,31 @@ def check_arrays(arrays: Arrays, *, task: str = "auto", num_folds: int = 5) -> T
         check_sample_weight(arrays.sample_weight, len(arrays.x))
     _check_test_set(arrays, found)
     return found
+
+
+def check_validation(arrays: Arrays, more: Arrays, *, task: str = "auto") -> None:
+    """Say what is wrong with validation data beside the training data that they shall be joined to.
+
+    The rules are those of a test set. Of the training data only what these need is checked:
+    `check_arrays` looks at the whole of both.
+
+    Raises:
+        InputError: for examples of another shape, images of another kind of number, and labels that
+            no training example has.
+
+    >>> images = Arrays(np.zeros((4, 8, 8), np.uint8), np.arange(4) % 2)
+    >>> check_validation(images, Arrays(np.zeros((2, 8, 8)), np.arange(2)))
+    Traceback (most recent call last):
+    gakeras.errors.InputError: Validation images must be scaled like the training images. \
+Expected: validation x like x, of dtype uint8. Received: validation x of dtype float64. \
+Store both as the same kind of number, in the same range.
+    """
+    _check_examples("x", arrays.x)
+    _check_targets("y", arrays.y)
+    _check_lengths("x", arrays.x, "y", arrays.y)
+    _check_values("y", arrays.y)
+    validation = _HeldOut("Validation", "validation x", more.x, "validation y", more.y)
+    _check_held_out(validation, arrays, infer_task(arrays.y, task))
 
 
 def check_num_folds(num_folds: int, num_examples: int) -> None:
@@ -166,50 +193,67 @@ def _check_test_set(arrays: Arrays, task: Task) -> None:
             expected="both of x_test and y_test, or neither",
             received=f"{'x_test' if y_test is None else 'y_test'} alone",
         )
-    _check_examples("x_test", x_test)
-    _check_targets("y_test", y_test)
-    _check_lengths("x_test", x_test, "y_test", y_test)
-    _check_same_form(arrays.x, x_test)
-    _check_values("x_test", x_test)
-    _check_values("y_test", y_test)
-    _check_test_targets(y_test, arrays.y, task)
+    _check_held_out(_HeldOut("Test", "x_test", x_test, "y_test", y_test), arrays, task)
 
 
-def _check_same_form(x: np.ndarray, x_test: np.ndarray) -> None:
-    if x_test.shape[1:] != x.shape[1:]:
+class _HeldOut(NamedTuple):
+    """Examples that no network is trained on, and what messages call them."""
+
+    purpose: str
+    x_name: str
+    x: np.ndarray
+    y_name: str
+    y: np.ndarray
+
+
+def _check_held_out(held_out: _HeldOut, arrays: Arrays, task: Task) -> None:
+    _, x_name, x, y_name, y = held_out
+    _check_examples(x_name, x)
+    _check_targets(y_name, y)
+    _check_lengths(x_name, x, y_name, y)
+    _check_same_form(held_out, arrays.x)
+    _check_values(x_name, x)
+    _check_values(y_name, y)
+    _check_same_targets(held_out, arrays.y, task)
+
+
+def _check_same_form(held_out: _HeldOut, x: np.ndarray) -> None:
+    purpose, name, x_held = held_out[:3]
+    if x_held.shape[1:] != x.shape[1:]:
         raise InputError(
-            "Test examples must have the shape of the training examples.",
-            expected=f"x_test of shape (n, {', '.join(map(str, x.shape[1:]))})",
-            received=f"x_test of shape {x_test.shape}",
+            f"{purpose} examples must have the shape of the training examples.",
+            expected=f"{name} of shape (n, {', '.join(map(str, x.shape[1:]))})",
+            received=f"{name} of shape {x_held.shape}",
         )
-    if x.ndim > 2 and (x.dtype.kind == "f") != (x_test.dtype.kind == "f"):
+    if x.ndim > 2 and (x.dtype.kind == "f") != (x_held.dtype.kind == "f"):
         raise InputError(
-            "Test images must be scaled like the training images.",
-            expected=f"x_test like x, of dtype {x.dtype}",
-            received=f"x_test of dtype {x_test.dtype}",
+            f"{purpose} images must be scaled like the training images.",
+            expected=f"{name} like x, of dtype {x.dtype}",
+            received=f"{name} of dtype {x_held.dtype}",
             way_out="Store both as the same kind of number, in the same range.",
         )
 
 
-def _check_test_targets(y_test: np.ndarray, y: np.ndarray, task: Task) -> None:
-    if y_test.size // len(y_test) != y.size // len(y):
+def _check_same_targets(held_out: _HeldOut, y: np.ndarray, task: Task) -> None:
+    purpose, _, _, name, y_held = held_out
+    if y_held.size // len(y_held) != y.size // len(y):
         raise InputError(
-            "Test targets must have as many columns as training targets.",
-            expected=f"y_test like y, which has shape {y.shape}",
-            received=f"y_test of shape {y_test.shape}",
+            f"{purpose} targets must have as many columns as training targets.",
+            expected=f"{name} like y, which has shape {y.shape}",
+            received=f"{name} of shape {y_held.shape}",
         )
-    if task.kind == "one_hot" and not is_one_hot(y_test):
+    if task.kind == "one_hot" and not is_one_hot(y_held):
         raise InputError(
-            "Test targets must be one-hot like the training targets.",
-            expected="a single 1 and otherwise 0 in every row of y_test",
+            f"{purpose} targets must be one-hot like the training targets.",
+            expected=f"a single 1 and otherwise 0 in every row of {name}",
             received="rows that are not",
         )
     if task.kind in ("multiclass", "binary"):
-        unknown = np.setdiff1d(class_labels(y_test, task), class_labels(y, task))
+        unknown = np.setdiff1d(class_labels(y_held, task), class_labels(y, task))
         if len(unknown):
             raise InputError(
-                "Test labels must be among the training labels.",
-                expected=f"the classes 0..{len(np.unique(y)) - 1} in y_test",
+                f"{purpose} labels must be among the training labels.",
+                expected=f"the classes 0..{len(np.unique(y)) - 1} in {name}",
                 received=f"labels {name_some(unknown)}",
                 way_out="Fit one `sklearn.preprocessing.LabelEncoder` on the labels of both sets.",
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,8 +56,9 @@ def read_folder(
         limit: Keep only this many.
 
     Raises:
-        InputError: for a folder without images in folders.
+        InputError: for a folder without images in folders, and for a file that is none.
     """
+    import tensorflow as tf  # with which Keras reads images under every backend
     from keras.utils import image_dataset_from_directory
 
     try:
@@ -74,7 +76,27 @@ def read_folder(
             expected=f"folders of .png, .jpg, .bmp or .gif files in {path}",
             received=str(error).splitlines()[0],
         ) from None
-    class_names = list(stream.class_names)
+    class_names, file_paths = list(stream.class_names), list(stream.file_paths)
     if limit is not None:
         stream = stream.unbatch().take(limit).batch(_BATCH)
-    return Images(*read_stream(stream, dtype="uint8"), class_names)
+    try:
+        return Images(*read_stream(stream, dtype="uint8"), class_names)
+    except tf.errors.OpError:  # it does not say where
+        _check_files(file_paths, channels)
+        raise
+
+
+def _check_files(paths: Sequence[str], channels: int) -> None:
+    """Raise `InputError` for the first file that is no image, read as Keras reads them."""
+    import tensorflow as tf
+
+    for path in paths:
+        try:
+            tf.io.decode_image(tf.io.read_file(path), channels=channels, expand_animations=False)
+        except tf.errors.OpError as error:
+            raise InputError(
+                "Every file in a folder of images can be read as an image.",
+                expected="a .png, .jpg, .bmp or .gif file",
+                received=f"{path} ({str(error.message).splitlines()[0]})",
+                way_out="Write it again, or take it out of the folder.",
+            ) from None

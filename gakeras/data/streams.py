@@ -77,10 +77,16 @@ def spooled(batches: Iterable[np.ndarray], name: str, *, directory: Path | None 
 
 
 def joined_examples(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return two arrays of examples as one, on disk if the first is."""
+    """Return two arrays of examples as one, on disk if the first is, of a dtype that has room for both.
+
+    Real numbers on disk keep their precision: those of float32 do not take up twice the room for a few of
+    float64.
+    """
     if not isinstance(one, np.memmap):
         return np.concatenate([one, other])
-    chunks = (rows.astype(one.dtype, copy=False) for part in (one, other) for _, rows in row_chunks(part))
+    both_real = one.dtype.kind == other.dtype.kind == "f"
+    dtype = one.dtype if both_real else np.result_type(one, other)
+    chunks = (rows.astype(dtype, copy=False) for part in (one, other) for _, rows in row_chunks(part))
     return spooled(chunks, "x")
 
 

@@ -15,6 +15,10 @@ _AMOUNTS = 'Where the targets are amounts, say task="regression".'
 _ENCODE = "Number the classes with `sklearn.preprocessing.LabelEncoder`."
 
 
+class ClassesError(InputError):
+    """Targets that cannot be the classes they are taken for; perhaps they are amounts."""
+
+
 @dataclass(frozen=True)
 class Task:
     """The kind of target and the number of units the last layer needs for it.
@@ -48,8 +52,9 @@ def infer_task(y: np.ndarray, wish: str = "auto") -> Task:
         wish: "auto", "classification" or "regression".
 
     Raises:
-        InputError: when classes are not exactly 0..C-1 with C > 1, when labels are not whole
-            numbers or not one per example, or when a regression target never changes.
+        ClassesError: when classes are not exactly 0..C-1 with C > 1, or when labels are not whole
+            numbers or not one per example.
+        InputError: when a regression target never changes.
 
     >>> infer_task(np.array([0, 1, 2, 1]))
     Task(kind='multiclass', outputs=3)
@@ -70,7 +75,7 @@ def infer_task(y: np.ndarray, wish: str = "auto") -> Task:
         _check_targets_vary(y.reshape(len(y), columns))
         return Task("regression", columns)
     if columns > 1:
-        raise InputError(
+        raise ClassesError(
             "Class labels in several columns must be one-hot.",
             expected="a single 1 and otherwise 0 in every row, or one label per example",
             received=f"y of shape {y.shape} and dtype {y.dtype}, first row {y[0].tolist()[:10]}",
@@ -93,7 +98,7 @@ def whole_labels(y: np.ndarray) -> np.ndarray:
     labels = y.reshape(-1)
     broken = labels[labels != np.floor(labels)] if labels.dtype.kind == "f" else labels[:0]
     if len(broken):
-        raise InputError(
+        raise ClassesError(
             "Class labels must be whole numbers.",
             expected="integral values in y",
             received=f"non-integer labels {name_some(broken)}",
@@ -111,7 +116,7 @@ def check_classes(labels: np.ndarray, num_classes: int) -> None:
     """Refuse training labels that are not exactly the classes 0..C-1, or are all the same."""
     present = np.unique(labels)
     if len(present) == 1:
-        raise InputError(
+        raise ClassesError(
             "A classifier needs two classes or more.",
             expected="at least 2 different labels",
             received=f"the label {present[0]} for all {len(labels)} examples",
@@ -122,7 +127,7 @@ def check_classes(labels: np.ndarray, num_classes: int) -> None:
     if len(outside) or len(missing):
         found = [f"labels outside that range: {name_some(outside)}"] if len(outside) else []
         found += [f"labels without an example: {name_some(missing)}"] if len(missing) else []
-        raise InputError(
+        raise ClassesError(
             "Classes must be numbered without gaps from 0.",
             expected=f"every label of 0..{num_classes - 1} in the training set, and no other",
             received="; ".join(found),
@@ -135,7 +140,7 @@ def check_class_counts(labels: np.ndarray, num_folds: int) -> None:
     classes, counts = np.unique(labels, return_counts=True)
     smallest = counts.argmin()
     if counts[smallest] < num_folds:
-        raise InputError(
+        raise ClassesError(
             "Every fold needs an example of every class.",
             expected=f"at least {num_folds} training examples per class",
             received=f"num_folds={num_folds}, class {classes[smallest]} has {counts[smallest]}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +15,7 @@ from gakeras.errors import InputError
 from gakeras.fitness.distillation import DistilledLoss, distilled_targets
 from gakeras.fitness.network import LOSSES, METRICS, new_optimizer, score
 from gakeras.fitness.options import Distillation, TrainingOptions
-from gakeras.graph import Graph
+from gakeras.graph import Graph, Node
 
 _PROBABILITIES = ("softmax", "sigmoid")
 _LOGITS = ("linear", None)
@@ -99,7 +101,8 @@ def read_head(model: keras.Model, graph: Graph, task: Task, input_shape: tuple[i
 
     Raises:
         InputError: for targets that are no classes or not as many as the model's outputs, for
-            examples of another shape, and for an output that is neither probabilities nor logits.
+            examples of another shape, and for an output that is neither probabilities, nor means of
+            some, nor logits.
     """
     if not task.is_classification:
         raise InputError(
@@ -128,7 +131,7 @@ def read_head(model: keras.Model, graph: Graph, task: Task, input_shape: tuple[i
     if activation not in (*_PROBABILITIES, *_LOGITS):
         raise InputError(
             "The output must say how likely each class is.",
-            expected="softmax or sigmoid at the end, or nothing (logits)",
+            expected="softmax or sigmoid at the end, a mean of several such, or nothing (logits)",
             received=f"the activation {activation!r}",
         )
     return Head(fitting, activation in _LOGITS)
@@ -153,11 +156,56 @@ def _check_examples(model: keras.Model, input_shape: tuple[int, ...]) -> None:
 
 
 def last_activation(graph: Graph) -> str | None:
-    """Return the activation of the output, or of what only gives it another shape; None for none."""
+    """Return the activation of the output, or of what only gives it another shape; None for none.
+
+    A mean of probabilities is of their kind: what an ensemble says, by an `Average` or by an `Add` of
+    outputs that are scaled by shares of 1, and a mean over the places of an image.
+
+    Raises:
+        InputError: for probabilities, and nothing else, that are put together in another way.
+    """
     nodes = {node.name: node for node in graph.nodes}
-    node = nodes[graph.outputs[0]]
-    while node.kind in _KEEPS_VALUES and len(node.inputs) == 1 and node.inputs[0] in nodes:
-        node = nodes[node.inputs[0]]
+    end = nodes[graph.outputs[0]]
+    while end.kind in _KEEPS_VALUES and len(end.inputs) == 1:
+        end = nodes[end.inputs[0]]
+    terms = list(_terms(end, nodes))
+    found, shares = {activation for activation, _ in terms}, [share for _, share in terms]
+    if not found <= set(_PROBABILITIES):  # what is added to logits leaves them logits
+        return _activation(end)
+    if len(found) == 1 and min(shares) >= 0 and math.isclose(sum(shares), 1, rel_tol=1e-6):
+        return found.pop()
+    raise InputError(
+        "Probabilities that are put together must be averaged, to say again how likely each class is.",
+        expected="an Average, or an Add of Rescaling layers whose scales sum to 1, of outputs of one kind",
+        received=f"{end.kind} of {' and '.join(kind for kind in _PROBABILITIES if kind in found)}",
+        way_out="Join networks with `gakeras.morphism.ensembles.mean_ensemble`.",
+    )
+
+
+def _terms(node: Node, nodes: Mapping[str, Node], share: float = 1.0) -> Iterator[tuple[str | None, float]]:
+    """Yield the activation and the share of everything that a node's values are the sum of.
+
+    What is put together in another way, the factors of a product say, has the share NaN.
+    """
+    if node.kind == "Rescaling":
+        share *= _scale(node)
+    elif node.kind == "Average":
+        share /= len(node.inputs)
+    elif node.kind in _NO_SUMS:
+        share = math.nan
+    elif node.kind not in _SUMS and not (node.kind == "Activation" and _activation(node) == "linear"):
+        yield _activation(node), share
+        return
+    for source in node.inputs:
+        yield from _terms(nodes[source], nodes, share)
+
+
+def _scale(node: Node) -> float:
+    scale, offset = node.config["scale"], node.config["offset"]
+    return float(scale) if isinstance(scale, int | float) and offset == 0 else math.nan
+
+
+def _activation(node: Node) -> str | None:
     if node.kind == "Softmax":
         return "softmax"
     activation = node.config.get("activation")
@@ -176,6 +224,12 @@ def _predicted(chances: np.ndarray) -> np.ndarray:
 
 _KEEPS_VALUES = {"Flatten", "Reshape", "Permute", "Identity", "Dropout", "ActivityRegularization"}
 """Layers that answer with the values they are given."""
+
+_SUMS = _KEEPS_VALUES | {"Add"} | {f"GlobalAveragePooling{rank}D" for rank in (1, 2, 3)}
+"""Those, and layers that answer with sums or, of each channel, with a mean of them."""
+
+_NO_SUMS = {"Subtract", "Multiply", "Maximum", "Minimum", "Concatenate", "Dot"}
+"""Layers that put values together in another way."""
 
 _CLASSES = {
     "multiclass": "SparseCategoricalCrossentropy",

@@ -146,6 +146,10 @@ class Trainer:
                 self.model.optimizer.learning_rate = self._learning_rate * step.rate_factor
             yield self._step(examples, np.asarray(y[step.indices]), step.weights)
 
+    def restore_rate(self) -> None:
+        """Give the optimizer the rate again that the model was compiled with; steps leave theirs behind."""
+        self.model.optimizer.learning_rate = self._learning_rate
+
     def predict(self, x: np.ndarray, indices: np.ndarray) -> np.ndarray:
         """Return the outputs for the examples at `indices`, without dropout, shape (n, outputs)."""
         num_steps = math.ceil(len(indices) / self.predict_size)

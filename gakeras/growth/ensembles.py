@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -90,7 +92,7 @@ def joined(
     """
     parts = zip(ensemble.members, ensemble.shares, strict=True)
     key = "_".join(f"{number}x{share:.4f}" for number, share in parts)
-    path = run.models / f"ensemble-{key}.keras"
+    path = run.models / _file_name(key, past.ensembles.get(key))
     if key in past.ensembles and path.is_file():
         return path
     job = ensemble_job(ensemble.members, ensemble.shares, run, settings, str(path))
@@ -101,6 +103,14 @@ def joined(
         record = {"type": "joined", "key": key, "ensemble": asdict(ensemble), "result": result.to_json()}
         journal.append([record])
     return path
+
+
+def _file_name(key: str, result: Mapping[str, Any] | None) -> str:
+    """Return the name of an ensemble's file, for one that was joined before as its record has it."""
+    if result is not None:
+        return Path(result["artifacts"]["model"]).name
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]  # a name of all members would soon be too long
+    return f"ensemble-{digest}.keras"
 
 
 def _outputs(path: Path, part: str) -> np.ndarray:

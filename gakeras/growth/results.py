@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +22,7 @@ from gakeras.growth.settings import EnsembleSettings, GrowthSettings
 from gakeras.journal import read_journal
 from gakeras.models import load_saved
 from gakeras.tables import aligned, html_of_run
+from gakeras.validation import validated
 
 if TYPE_CHECKING:
     import keras
@@ -109,11 +113,15 @@ class Growth:
             size: How often the greedy one chooses.
 
         Raises:
+            InputError: There is no such choice.
             RunError: No network has been trained yet.
         """
         self._check_begun()
-        own = self.settings.ensemble
-        wanted = EnsembleSettings(over or own.over, method or own.method, size or own.size)  # type: ignore[arg-type]
+        given = {"over": over, "method": method, "size": size}
+        values = asdict(self.settings.ensemble) | {
+            name: value for name, value in given.items() if value is not None
+        }
+        wanted = validated(EnsembleSettings, values, origin="the arguments of choose_ensemble()")
         population = self._past.population
         match wanted.over:
             case "final":
@@ -133,13 +141,16 @@ class Growth:
         """Write plain `.keras` files that load with Keras alone; return their paths by name.
 
         `best` is the best network, `ensemble` the ensemble as one model, which a worker joins, and
-        `network_7` and so on are its members.
+        `network_7` and so on are its members. Files that are there are replaced, and those of members
+        that it no longer has are removed.
         """
         folder, ensemble = Path(directory), self.ensemble
         folder.mkdir(parents=True, exist_ok=True)
-        sources = {"best": self.run.network(self.best.number), "ensemble": self._joined(ensemble)}
-        sources |= {f"network_{number}": self.run.network(number) for number in ensemble.members}
-        return {name: Path(shutil.copyfile(path, folder / f"{name}.keras")) for name, path in sources.items()}
+        files = {"best": self.run.network(self.best.number), "ensemble": self._joined(ensemble)}
+        files |= {f"network_{number}": self.run.network(number) for number in ensemble.members}
+        paths = {name: Path(shutil.copyfile(path, folder / f"{name}.keras")) for name, path in files.items()}
+        _remove_others(folder, paths.values())
+        return paths
 
     def save_ensemble(self, path: str | Path) -> Path:
         """Save the ensemble alone, as one `.keras` file that loads with Keras alone."""
@@ -200,6 +211,13 @@ class Growth:
             f"{max(population.iteration, 0)} iterations, {len(population.members)} trainings{failed}, "
             f"{self.total_flops / 1e9:,.1f} GFLOPs in {self.seconds:.0f} s{reason}"
         )
+
+
+def _remove_others(folder: Path, written: Iterable[Path]) -> None:
+    """Remove networks that an earlier save left in a folder: whoever globs it would take them for members."""
+    for path in set(folder.glob("network_*.keras")) - set(written):
+        if re.fullmatch(r"network_\d+\.keras", path.name):
+            path.unlink()
 
 
 def _formatted(network: GrownNetwork) -> tuple[str, ...]:

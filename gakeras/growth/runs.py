@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from gakeras.beginning import begin_run, goes_on
-from gakeras.data import Arrays, assign_validation, check_arrays
+from gakeras.data import Arrays, assign_validation
 from gakeras.encoding import Genome, genome_cost
 from gakeras.errors import InputError
 from gakeras.fitness.options import check_varied
+from gakeras.growth.checks import check_growth_data
 from gakeras.growth.settings import GrowthSettings, growth_settings
 from gakeras.models import GivenModel, put_model
 from gakeras.run import RunDirectory, open_run
@@ -58,14 +59,7 @@ def create_growth(
     Raises:
         InputError: The data, the start network or the directory cannot be used.
     """
-    if arrays.sample_weight is not None:
-        raise InputError(
-            "In a growth all examples count the same.",
-            expected="data without sample weights",
-            received="a sample_weight",
-            way_out="Leave it out of the archive.",
-        )
-    task = check_arrays(arrays, task="classification", num_folds=2)
+    task = check_growth_data(arrays)
     genome = settings.start.genome() if settings.start is not None and start is None else None
     if start is None and genome is None:
         raise InputError(

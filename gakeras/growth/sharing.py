@@ -109,6 +109,7 @@ def _train_jointly(payload: Mapping[str, Any]) -> dict[str, Any]:
         member.measures["loss"] = float(np.mean(member.losses)) if member.losses else None
         scores, outputs = measure(member.trainer, member.head, examples, member.measures)
         told[number] = member.measures | scores
+        member.trainer.restore_rate()
         save(member.trainer.model, outputs, Path(jobs[number]["save_to"]))
     return {"measures": {"members": told}, "artifacts": {}}
 

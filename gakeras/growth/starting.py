@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gakeras.beginning import chosen_backend, new_run_dir
 from gakeras.data import Arrays, as_arrays
-from gakeras.data.streams import joined_examples
 from gakeras.encoding import Genome
-from gakeras.errors import InputError
 from gakeras.executors import ExecutorChoice, choose_executor
+from gakeras.growth.checks import with_validation
 from gakeras.growth.continuing import continue_growth
 from gakeras.growth.results import Growth
 from gakeras.growth.runs import StartNetwork, create_growth
@@ -80,7 +76,8 @@ def grow(
             `keras.utils.image_dataset_from_directory` gives: it is read once, to disk. A stratified part,
             recorded in the run, is never trained on: selection and ensembles go by it.
         x_test, y_test: Test data for the report alone, or a stream; nothing is decided by them.
-        validation_data: A pair (x, y) or a stream in the place of that part.
+        validation_data: A pair (x, y) or a stream in the place of that part, scaled like the training
+            data, of the same classes.
         start: A built Sequential or Functional model of the layers that docs/synthesis.md lists and
             with probabilities as its output, the path of a `.keras` file, a `Genome`, one as text, or
             the name of a shipped network; by default a small one (`small_start`).
@@ -159,7 +156,7 @@ def grow(
     checked = growth_settings(
         values | {"start": build} | settings,
         origin="the arguments of grow()",
-        keywords=inspect.signature(grow).parameters,
+        keywords=_keywords(),
     )
     session = Session(time_limit, checked.workers.grace_seconds)
     return run_growth(
@@ -200,30 +197,10 @@ def run_growth(
     return continue_growth(run, settings, choice, session, progress=progress)
 
 
-def with_validation(arrays: Arrays, validation_data: Any) -> tuple[Arrays, int | None]:
-    """Return arrays with validation data behind the training data, and how many those are; None for none.
-
-    Raises:
-        InputError: for validation examples of another form.
-    """
-    if validation_data is None:
-        return arrays, None
-    pair = validation_data if isinstance(validation_data, tuple | list) else (validation_data, None)
-    if len(pair) != 2:
-        raise InputError(
-            "Validation data are examples with their targets.",
-            expected="validation_data as a pair (x, y), or as a stream of batches",
-            received=f"{len(pair)} values",
-        )
-    more = as_arrays(*pair)
-    if arrays.x.shape[1:] != more.x.shape[1:] or arrays.y.shape[1:] != more.y.shape[1:]:
-        raise InputError(
-            "Validation examples must have the form of the training examples.",
-            expected=f"x of shape (n, {', '.join(map(str, arrays.x.shape[1:]))}), and targets to match",
-            received=f"x of shape {more.x.shape}, y of shape {more.y.shape}",
-        )
-    x, y = joined_examples(arrays.x, more.x), np.concatenate([arrays.y, more.y])
-    return replace(arrays, x=x, y=y), len(more.x)
+def _keywords() -> list[str]:
+    """Return the names that `grow` takes beside those of any setting."""
+    parameters = inspect.signature(grow).parameters.values()
+    return [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
 
 
 def find_start(start: Any, rank: int = 3) -> tuple[StartNetwork, dict[str, str] | None]:

@@ -111,6 +111,7 @@ def _train_member(payload: Mapping[str, Any]) -> dict[str, Any]:
             raise JobFailed(f"diverged: the loss is not finite in step {len(losses)}", measures)
     measures["loss"] = float(np.mean(losses)) if losses else None
     scores, outputs = measure(trainer, head, examples, measures)
+    trainer.restore_rate()  # or whoever trains the saved network on would stand still after a last leg
     return {"measures": measures | scores, "artifacts": save(model, outputs, Path(payload["save_to"]))}
 
 

@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse
 
 from gakeras.data import Arrays, Task, as_arrays, check_arrays
+from gakeras.data.checks import check_validation
 from gakeras.errors import InputError
 
 CLASSES = np.arange(20) % 4
@@ -186,6 +187,21 @@ def test_every_class_needs_an_example_in_every_fold(encode: Any) -> None:
 def test_bad_test_sets_are_refused(x: Any, y: Any, x_test: Any, y_test: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         check_arrays(Arrays(x, y, x_test, y_test))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (IMAGES / 255, CLASSES, "Validation images must be scaled.*validation x like x, of dtype uint8"),
+        (IMAGES, CLASSES + 2, "Validation labels must be among the training labels.*4, 5"),
+        (IMAGES[:0], CLASSES[:0], "not be empty.*validation x"),
+    ],
+    ids=["scale", "new labels", "empty"],
+)
+def test_validation_data_keep_to_the_rules_of_a_test_set(x: Any, y: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        check_validation(Arrays(IMAGES, CLASSES), Arrays(x, y))
+    check_validation(Arrays(IMAGES, CLASSES), Arrays(IMAGES[:3], CLASSES[:3]))
 
 
 def test_a_test_set_may_lack_a_class_and_have_a_constant_target() -> None:

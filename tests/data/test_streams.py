@@ -15,7 +15,7 @@ import gakeras
 from gakeras.data import as_arrays, load_source
 from gakeras.data.streams import is_stream, joined_examples, read_stream
 from gakeras.errors import InputError
-from gakeras.growth.starting import with_validation
+from gakeras.growth.checks import with_validation
 
 X = np.arange(40, dtype="float32").reshape(10, 2, 2)
 Y = np.arange(10) % 2
@@ -61,9 +61,42 @@ def test_validation_data_come_behind_the_training_data() -> None:
         assert number == 3 and len(arrays.x) == len(arrays.y) == 13
         np.testing.assert_array_equal(arrays.x[-3:], X[:3])
         assert isinstance(arrays.x, np.memmap)
-    assert not isinstance(joined_examples(X, X), np.memmap)
-    with pytest.raises(InputError, match=r"x of shape \(n, 2, 2\)"):
-        with_validation(as_arrays(X, Y), (X[:, 0], Y))
+    arrays, _ = with_validation(as_arrays(X, Y), (X[:3], Y[:3, None]))
+    assert arrays.y.shape == (13,) and not isinstance(arrays.x, np.memmap)
+
+
+@pytest.mark.parametrize(
+    "train", [lambda: as_arrays(X, Y), lambda: as_arrays(dataset())], ids=["x", "stream"]
+)
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (X[:, 0], Y, r"validation x of shape \(n, 2, 2\)"),
+        (X.astype("uint8"), Y, "Validation images must be scaled like the training images.*uint8"),
+        (X, np.arange(10) % 4, "Validation labels must be among the training labels.*labels 2, 3"),
+        (X, np.eye(2)[Y], "as many columns"),
+        (X, Y[:9], "10 examples in validation x, 9 targets"),
+        (X * np.nan, Y, "nan in example 0 of validation x"),
+        (X, Y + 0.5, "A growth grows classifiers.*for amounts use `gakeras.search`"),
+    ],
+    ids=["shape", "scale", "classes", "one-hot", "lengths", "NaN", "amounts"],
+)
+def test_validation_data_of_another_form_are_refused(train: Any, x: Any, y: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        with_validation(train(), (x, y))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "joined"),
+    [("uint8", "int64", "int64"), ("int64", "float32", "float64"), ("float32", "float64", "float32")],
+)
+def test_examples_that_are_joined_on_disk_keep_their_values(first: str, second: str, joined: str) -> None:
+    table = X.reshape(10, 4)
+    one, _ = read_stream(tf.data.Dataset.from_tensor_slices((table.astype(first), Y)).batch(4))
+    other = (1000 * table + 0.5).astype(second)
+    both = joined_examples(one, other)
+    assert isinstance(both, np.memmap) and both.dtype == joined
+    np.testing.assert_array_equal(both, np.concatenate([one, other]))
 
 
 @pytest.mark.parametrize(
@@ -121,6 +154,14 @@ def test_folders_of_images_are_a_source(images: Path) -> None:
     np.testing.assert_array_equal(arrays.x, again.x)
     with pytest.raises(InputError, match="a folder for each class"):
         load_source(str(images / "nowhere"), image_size=(8, 8))
+
+
+@pytest.mark.parametrize("content", [b"", b"no image"], ids=["empty", "text"])
+def test_a_file_that_is_no_image_is_named(content: bytes, images: Path, tmp_path: Path) -> None:
+    shutil.copytree(images / "train", tmp_path, dirs_exist_ok=True)
+    (tmp_path / "dark" / "5.png").write_bytes(content)
+    with pytest.raises(InputError, match=r"can be read as an image.*dark/5\.png \("):
+        load_source(str(tmp_path), image_size=(8, 8))
 
 
 def test_test_images_are_numbered_as_the_training_images_are(images: Path, tmp_path: Path) -> None:

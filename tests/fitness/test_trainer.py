@@ -182,6 +182,9 @@ def test_a_rate_factor_scales_the_learning_rate_the_model_was_compiled_with(trai
         trainer.train_epoch(X, Y, np.arange(8), seed=1, rate_factor=factor)
         rates.append(float(trainer.model.optimizer.learning_rate))
     assert rates == pytest.approx([0.005, 0.005, 0.0025, 0.01])
+    trainer.train_epoch(X, Y, np.arange(8), seed=1, rate_factor=0.0)
+    trainer.restore_rate()
+    assert float(trainer.model.optimizer.learning_rate) == pytest.approx(0.01)
 
 
 def test_without_a_learning_rate_nothing_is_learnt(trainer: Trainer) -> None:

@@ -80,6 +80,16 @@ def test_a_model_needs_data(gakeras: Gakeras) -> None:
     assert code == 0 and "1 iterations, 5 trainings" in out
 
 
+def test_a_start_network_that_is_typed_is_looked_for_in_the_current_folder(
+    gakeras: Gakeras, folder: Path
+) -> None:
+    arguments = ["configs/stub.toml", "--set", "start.path=model.keras", "--run-dir", "run", "--no-progress"]
+    (folder / "model.keras").write_text("the typed one")
+    code, out, err = gakeras("grow", *arguments)
+    assert (code, err) == (0, "") and "5 trainings" in out
+    assert next((folder / "run").rglob("start.keras")).read_text() == "the typed one"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -90,6 +100,7 @@ def test_a_model_needs_data(gakeras: Gakeras) -> None:
         (["configs/stub.toml", "--set", "iteration=3"], "the nearest is `iterations`"),
         (["configs/stub.toml", "--set", "start.path=no.keras"], "which is not there"),
         (["configs/stub.toml", "--iterations", "0"], "iterations"),
+        (["configs/stub.toml", "--set", "data.source=diabetes"], "A growth grows classifiers"),
     ],
     ids=" ".join,
 )

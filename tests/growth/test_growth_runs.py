@@ -67,6 +67,23 @@ def test_the_ensemble_is_that_of_the_outputs_on_disk(tmp_path: Path) -> None:
     assert sum(greedy.shares) == pytest.approx(1)
 
 
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"over": "snapshot"}, "over: .*'snapshots'.*Received: 'snapshot'"),
+        ({"method": "best"}, "method: .*Received: 'best'"),
+        ({"size": 0}, "size: .*greater than or equal to 1.*Received: 0"),
+    ],
+    ids=lambda value: None if isinstance(value, str) else "-".join(value),
+)
+def test_an_ensemble_that_cannot_be_chosen_is_refused(
+    choice: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    growth = run_stub(tmp_path / "run", iterations=1)
+    with pytest.raises(InputError, match=rf"the arguments of choose_ensemble\(\).*{message}"):
+        growth.choose_ensemble(**choice)
+
+
 def test_saving_writes_the_best_the_ensemble_and_its_members_and_joins_once(tmp_path: Path) -> None:
     growth = run_stub(tmp_path / "run", ensemble={"method": "mean"})
     paths = growth.save(tmp_path / "out")
@@ -76,6 +93,42 @@ def test_saving_writes_the_best_the_ensemble_and_its_members_and_joins_once(tmp_
     assert json.loads(growth.save_ensemble(tmp_path / "one.keras").read_text()) == [0.25] * 4
     Growth(open_growth(tmp_path / "run")).save(tmp_path / "later")
     assert len(records(tmp_path / "run", "joined")) == 1
+
+
+def test_saving_again_leaves_no_network_that_is_no_member(tmp_path: Path) -> None:
+    growth, folder = run_stub(tmp_path / "run", iterations=1), tmp_path / "out"
+    folder.mkdir()
+    for name in ("network_99.keras", "network_mine.keras", "network_99.txt"):
+        (folder / name).write_text("there before")
+    paths = growth.save(folder)
+    assert set(folder.iterdir()) == {
+        *paths.values(),
+        folder / "network_mine.keras",
+        folder / "network_99.txt",
+    }
+
+
+def test_an_ensemble_may_have_many_members(tmp_path: Path) -> None:
+    many = {"population_size": 30, "iterations": 1, "ensemble": {"method": "mean"}}
+    growth = run_stub(tmp_path / "run", **many)
+    assert len(growth.ensemble.members) == 30 and growth.save_ensemble(tmp_path / "one.keras").is_file()
+    (joined,) = growth.run.models.iterdir()
+    assert len(joined.name) < 40
+
+
+def test_an_ensemble_whose_file_has_the_name_of_an_older_version_is_not_joined_again(tmp_path: Path) -> None:
+    growth = run_stub(tmp_path / "run", iterations=1, ensemble={"method": "mean"})
+    growth.save_ensemble(tmp_path / "one.keras")
+    (joined,) = growth.run.models.iterdir()
+    (record,) = records(tmp_path / "run", "joined")
+    older = joined.rename(joined.with_name(f"ensemble-{record['key']}.keras"))
+    older.write_text("joined long ago")
+    journal = growth.run.journal
+    journal.write_text(journal.read_text().replace(joined.name, older.name))
+    (tmp_path / "run").rename(tmp_path / "moved")
+    again = Growth(open_growth(tmp_path / "moved"))
+    assert again.save_ensemble(tmp_path / "two.keras").read_text() == "joined long ago"
+    assert len(records(tmp_path / "moved", "joined")) == 1
 
 
 def test_the_same_seed_gives_the_same_population_and_another_one_another(tmp_path: Path) -> None:
@@ -179,11 +232,14 @@ def test_a_refused_start_is_an_input_error_also_on_resume(tmp_path: Path) -> Non
         ({"start": 7}, "a built keras.Model.*Received: a int"),
         ({"start": "dens #4"}, "start.*build: one of"),
         ({"start": "conv #4 kernelsize=3 activation=relu"}, "The start network must fit the data"),
-        ({"y": np.linspace(0, 1, 40)}, "Class labels must be whole numbers"),
+        ({"y": np.linspace(0, 1, 40)}, "A growth grows classifiers.*whole numbers.*use `gakeras.search`"),
+        ({"y": np.arange(40) * 2.0}, "A growth grows classifiers.*without gaps.*use `gakeras.search`"),
+        ({"y": np.arange(40)}, "A growth grows classifiers.*2 training examples per class"),
         ({"y": TABLE.y[:-1]}, "40 examples in x, 39 targets"),
         ({"population_size": 2}, "M2 < M1"),
         ({"training": {"shift": 0.1}}, "Only images can be varied"),
         ({"iteration": 3}, "the nearest is `iterations`"),
+        ({"setting": 3}, "one of backend, .*, seed, sharing, .*unknown key `setting`"),
         ({"mutations": {"widen": -1}}, "mutations.widen"),
         ({"validation_share": 0.01}, "validation_share that splits the 40"),
         ({"executor": "thread"}, "There is no such executor"),

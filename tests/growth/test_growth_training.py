@@ -12,6 +12,7 @@ import pytest
 from keras import layers
 
 from gakeras.data import Arrays
+from gakeras.fitness.trainer import Trainer
 from gakeras.graph import model_cost
 from gakeras.graph.rebuilding import read_weights
 from gakeras.growth.population import Member, Training
@@ -20,6 +21,7 @@ from gakeras.growth.settings import GrowthSettings, growth_settings
 from gakeras.growth.training import train_member
 from gakeras.growth.work import training_job
 from gakeras.jobs import JobFailed
+from gakeras.morphism.ensembles import mean_ensemble
 
 START = Training(0, 0, "start", 0, steps=12, age=12)
 CHILD = Training(2, 1, "newcomer", 2, 0, 0, (2,), steps=0, age=12)
@@ -113,9 +115,20 @@ def test_images_are_varied_where_that_is_wanted_and_the_same_training_varies_the
     assert done(training, run, varied).measures == first
 
 
-def test_the_last_leg_lets_the_rate_fall(run: GrowthRun, plan: GrowthSettings) -> None:
+def test_the_last_leg_lets_the_rate_fall_and_saves_the_rate_that_it_began_with(
+    run: GrowthRun, plan: GrowthSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+
+    def noting_the_rate(trainer: Trainer, *step: Any) -> float:
+        rates.append(float(trainer.model.optimizer.learning_rate))
+        return take_step(trainer, *step)
+
+    take_step = Trainer._step
+    monkeypatch.setattr(Trainer, "_step", noting_the_rate)
     done(Training(5, 1, "last", 0, 0, 0, (), steps=4, age=16), run, plan)
-    assert float(load(run, 5).optimizer.learning_rate) == pytest.approx(0.01 * 0.1464, rel=1e-3)
+    assert rates == pytest.approx([0.01, 0.00854, 0.005, 0.001464], rel=1e-3)
+    assert float(load(run, 5).optimizer.learning_rate) == pytest.approx(0.01)
 
 
 def test_a_last_leg_begins_with_shrunk_weights_of_the_parent_and_new_ones_of_its_own(
@@ -154,6 +167,16 @@ def test_a_given_model_may_be_taken_as_it_is(tmp_path: Path) -> None:
     model, x = keras.saving.load_model(run.start), np.load(run.data / "x.npy")
     expected = keras.ops.convert_to_numpy(model(x[np.load(run.folds) == 0]))
     np.testing.assert_allclose(np.load(run.outputs(0))["val"], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("shares", [None, [0.25, 0.75]], ids=["equal", "unequal"])
+def test_an_ensemble_may_grow_on(shares: list[float] | None, run: GrowthRun, tmp_path: Path) -> None:
+    plan = settings(start=None)
+    ensemble = mean_ensemble([load(run, 0), load(run, 0)], shares)
+    own = create_growth(tmp_path / "run", plan, small_images(), ensemble.save)
+    done(Training(0, 0, "start", 0, steps=1, age=1), own, plan)
+    assert done(CHILD, own, plan).measures["transforms"]
+    np.testing.assert_allclose(*(np.load(own.outputs(n))["val"] for n in (0, 2)), atol=1e-5)
 
 
 @pytest.mark.parametrize(

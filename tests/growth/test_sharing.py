@@ -66,6 +66,11 @@ def test_all_steps_of_an_iteration_are_charged_to_those_who_took_them(growth: Gr
     assert steps == [4 + count for count in taken]
 
 
+def test_the_last_leg_saves_the_rate_that_it_began_with(growth: Growth) -> None:
+    rates = [float(growth.model(row.number).optimizer.learning_rate) for row in growth.history]
+    assert growth.history[-1].role == "last" and rates == pytest.approx([3e-3] * len(rates))
+
+
 FULL = {"mutations": {"widen": 0, "deepen": 1, "inception": 0, "max_parameters": 60}}
 
 
