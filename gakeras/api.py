@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -198,9 +198,14 @@ def holds_run(run_dir: str | Path, settings: Settings) -> bool:
     Budget and workers may differ. Raises `InputError` where it holds another run.
     """
     may_differ = {"workers", "max_evaluations", "max_seconds", "max_cpu_seconds", "backend", "tensorboard"}
-    if settings.fidelity.kind == "auto":  # which is whatever the run has made of it
-        may_differ |= {"fidelity"}
-    return goes_on(Path(run_dir), lambda root: open_run(root).settings, settings, may_differ)
+
+    def of_run(root: Path) -> Settings:
+        theirs = open_run(root).settings
+        if settings.fidelity.kind != "auto":
+            return theirs
+        return replace(theirs, fidelity=replace(theirs.fidelity, kind="auto"))  # whatever came of it
+
+    return goes_on(Path(run_dir), of_run, settings, may_differ)
 
 
 def _changed(settings: Settings, **changes: Any) -> Settings:

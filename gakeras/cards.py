@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gakeras.evolution import Individual
 from gakeras.exporting.card import Section
-from gakeras.exports import data_section, versions_section
+from gakeras.exports import data_facts, data_section, versions_section
 from gakeras.fitness.objectives import fold_losses, fold_metrics, scores_on, spread_text
 from gakeras.fitness.options import training_as_done
 from gakeras.journal import Record
 from gakeras.run import RunDirectory
 
+if TYPE_CHECKING:
+    from gakeras.data import DataInfo
 
-def search_sections(run: RunDirectory, best: Individual, training: Record) -> dict[str, Section]:
+
+def search_sections(
+    run: RunDirectory, best: Individual, training: Record, info: DataInfo | None = None
+) -> dict[str, Section]:
     """Return the sections of a card.
 
     Args:
         run: The search.
         best: The individual that was trained.
         training: The journal's record of the training that gave the model.
+        info: The data of the training, where they are others than those of the search.
     """
     metric = run.metric
     losses, metrics = fold_losses(best.measures), fold_metrics(best.measures)
@@ -30,6 +36,7 @@ def search_sections(run: RunDirectory, best: Individual, training: Record) -> di
     ]
     means = [f"{sum(each) / len(each):.4f}{spread_text(each, '+-')}" for each in (losses, metrics)]
     measures, options = training["result"]["measures"], training_as_done(training["key"], best.genome)
+    part = "training examples" if options.get("validation_share") else "all training examples"
     return {
         "What it is": {
             "found by": f"gakeras, the search {run.settings.name!r}, individual {best.id}",
@@ -40,9 +47,10 @@ def search_sections(run: RunDirectory, best: Individual, training: Record) -> di
         },
         "Network": str(best.genome),
         "Cross-validation": [("validation", "loss", metric), *scores, ("mean and deviation", *means)],
-        "This model, trained on all training examples": _final_scores(measures, metric)
+        f"This model, trained on {part}": _final_scores(measures, metric)
         | {_WORDS.get(name, name): value for name, value in options.items() if value is not None},
-        "Data": data_section(run),
+        **({} if info is None else {"Data of this model": data_facts(info)}),
+        "Data" if info is None else "Data of the search": data_section(run),
         "Versions": versions_section(run),
     }
 

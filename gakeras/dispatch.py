@@ -62,7 +62,8 @@ class Dispatcher:
         options: How child processes are run.
         timeout_seconds: Longest time of a job that is submitted without one of its own.
         stall_seconds: When nothing has come back for so much longer than the longest job
-            under way may take, its start included, the workers are given up.
+            under way may take, its start included, the workers are given up. A job without limit, as
+            the first of a search have none, may then take as long as the longest of those that had one.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Dispatcher:
         self._executor: Executor | None = None
         self._stop_file = Path(options.log_dir) / f"stop-{uuid.uuid4().hex}"
         self._last_event = time.monotonic()
+        self._longest_limit: float | None = None
 
     @property
     def slots(self) -> int:
@@ -119,7 +121,10 @@ class Dispatcher:
 
     def submit(self, job: Job, timeout_seconds: float | None = None) -> None:
         """Send a job off; `timeout_seconds` is its longest time, by default that of the dispatcher."""
-        self._send(_Flight(job, self._timeout_seconds if timeout_seconds is None else timeout_seconds))
+        limit = self._timeout_seconds if timeout_seconds is None else timeout_seconds
+        if limit is not None:
+            self._longest_limit = max(limit, self._longest_limit or 0.0)
+        self._send(_Flight(job, limit))
 
     def collect(self, timeout: float | None = None) -> list[JobResult]:
         """Wait until a job is done; return all that are, or none after `timeout` seconds.
@@ -239,7 +244,8 @@ class Dispatcher:
             return JobResult(job_id, status, f"{type(error).__name__}: {error}")
 
     def _check_for_stall(self) -> None:
-        limits = [flight.timeout_seconds for flight in self._in_flight.values()]
+        own_limits = [flight.timeout_seconds for flight in self._in_flight.values()]
+        limits = [self._longest_limit if limit is None else limit for limit in own_limits]
         if not limits or None in limits:
             return
         patience = max(filter(None, limits)) + self._options.start_seconds + self._stall_seconds

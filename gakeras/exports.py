@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gakeras.config import WorkerSettings
 from gakeras.errands import do_job
@@ -16,6 +16,9 @@ from gakeras.exporting.conversion import check_place
 from gakeras.exporting.formats import Format, check_installed, choose_format
 from gakeras.jobs import Job
 from gakeras.run import RunDirectory
+
+if TYPE_CHECKING:
+    from gakeras.data import DataInfo
 
 _CONVERTING_BACKEND = "tensorflow"  # what another backend has trained it reads as well
 
@@ -51,8 +54,11 @@ def export_from_run(
     run: RunDirectory,
     workers: WorkerSettings,
     executor: ExecutorChoice,
+    data_dir: Path | None = None,
 ) -> Path:
     """Write the `.keras` file of a run in a format, and beside it a card that begins with the sections.
+
+    It is compared and calibrated on the examples in `data_dir`, by default those of the run.
 
     Raises:
         RunError: The conversion failed.
@@ -61,7 +67,7 @@ def export_from_run(
         shutil.copyfile(model, target)
         measures: Mapping[str, Any] = {"format": format, "file_bytes": target.stat().st_size}
     else:
-        measures = _converted(model, target, format, run, workers, executor)
+        measures = _converted(model, target, format, data_dir or run.data, run, workers, executor)
     made_by = {"command": f"gakeras export {run.root.name} {target.name} --format {format}"}
     text = model_card(
         target.name, {**sections, "File": file_section(target.name, measures), "Written by": made_by}
@@ -72,14 +78,17 @@ def export_from_run(
 
 def data_section(run: RunDirectory) -> dict[str, object]:
     """Return what a card says of the data of a run."""
-    info, header = run.info, run.header()
+    return data_facts(run.info) | {"digest of the folds": run.header()["fold_digest"]}
+
+
+def data_facts(info: DataInfo) -> dict[str, object]:
+    """Return what a card says of any data."""
     return {
         "task": info.task.kind,
         "one example": f"{info.input_shape}, raw; scaling is part of the model",
         "training examples": info.num_train,
         "test examples": info.num_test,
         "digest of the data": info.digest,
-        "digest of the folds": header["fold_digest"],
     }
 
 
@@ -92,6 +101,7 @@ def _converted(
     model: Path,
     target: Path,
     format: Format,
+    data_dir: Path,
     run: RunDirectory,
     workers: WorkerSettings,
     executor: ExecutorChoice,
@@ -100,7 +110,7 @@ def _converted(
         "model": str(model),
         "format": format,
         "save_to": str(target.absolute()),
-        "data_dir": str(run.data),
+        "data_dir": str(data_dir),
     }
     job = Job(f"convert/{target.name}", "convert", payload)
     complaint = f"The model could not be written as {format}."

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ class TrainingSummary:
     """Several trainings of one network, as the paper's Tables 1 and 4 report them.
 
     `metrics` and `losses` are those on the test set, one a repeat; where there is no test
-    set, those on the training set, and `on_test` is False.
+    set, those on the training set, and `on_test` is False. Where a training failed, `failure` says why,
+    and all of them are NaN.
     """
 
     name: str
@@ -37,6 +39,7 @@ class TrainingSummary:
     losses: tuple[float, ...]
     on_test: bool
     model_path: Path | None = None
+    failure: str | None = None
 
     @property
     def avg(self) -> float:
@@ -59,6 +62,8 @@ class TrainingSummary:
         return max(self.metrics)
 
     def __repr__(self) -> str:
+        if self.failure is not None:
+            return f"TrainingSummary({self.name!r}, failed: {self.failure})"
         where = "test" if self.on_test else "training"
         return (
             f"TrainingSummary({self.name!r}, {where} avg={self.avg:.4f} std={self.std:.4f} "
@@ -129,7 +134,11 @@ class FinalTraining:
 def find_done(
     trainings: Sequence[FinalTraining], records: Sequence[Mapping[str, Any]]
 ) -> dict[FinalTraining, JobResult]:
-    """Return the results of those trainings that a journal's records hold already."""
+    """Return the results of those trainings that a journal's records hold already.
+
+    A baseline that failed by itself is one of them, for it would fail again. What died or took too long
+    is tried again, and so is a winner, without which there is no model.
+    """
     done = {}
     for training in trainings:
         if training.callbacks:  # who knows what they do
@@ -137,9 +146,11 @@ def find_done(
         past = [
             JobResult.from_json(record["result"]) for record in records if training.is_that_of(record["key"])
         ]
-        usable = [result for result in past if result.status == "ok" and _artifacts_exist(result)]
+        usable = [found for result in past if (found := _with_files(training, result)) is not None]
         if usable:
             done[training] = usable[-1]
+        elif training.name != "best" and past and past[-1].status == "error":
+            done[training] = past[-1]
     return done
 
 
@@ -169,7 +180,7 @@ def summarise(trainings: Sequence[tuple[FinalTraining, JobResult]]) -> list[Trai
     """Return one summary a network, in the order of their first repeats.
 
     Raises:
-        RunError: A training failed; its reason is in the message.
+        RunError: A training of `best` failed; its reason is in the message. A baseline's is in its summary.
     """
     ordered = sorted(trainings, key=lambda pair: pair[0].repeat)
     names = list(dict.fromkeys(training.name for training, _ in trainings))
@@ -178,11 +189,9 @@ def summarise(trainings: Sequence[tuple[FinalTraining, JobResult]]) -> list[Trai
 
 def _summary(repeats: Sequence[tuple[FinalTraining, JobResult]]) -> TrainingSummary:
     first, first_result = repeats[0]
-    for training, result in repeats:
-        if result.status != "ok":
-            raise RunError(
-                f"The final training of {training.name!r} failed. {result.status}: {result.reason}"
-            )
+    failed = next((result for _, result in repeats if result.status != "ok"), None)
+    if failed is not None:
+        return _failed_summary(first, failed, len(repeats))
     on_test = "test_metric" in first_result.measures
     part = "test" if on_test else "train"
     scores = [scores for _, result in repeats if (scores := scores_on(part, result.measures))]
@@ -199,5 +208,35 @@ def _summary(repeats: Sequence[tuple[FinalTraining, JobResult]]) -> TrainingSumm
     )
 
 
-def _artifacts_exist(result: JobResult) -> bool:
-    return all(Path(path).exists() for path in result.artifacts.values())
+def _failed_summary(training: FinalTraining, failed: JobResult, num_repeats: int) -> TrainingSummary:
+    failure = f"{failed.status}: {failed.reason}"
+    if training.name == "best":
+        raise RunError(f"The final training of {training.name!r} failed. {failure}")
+    nothing = (math.nan,) * num_repeats
+    return TrainingSummary(
+        training.name,
+        training.genome,
+        int(failed.measures.get("parameters", 0)),  # a worker that was killed has measured nothing
+        int(failed.measures.get("flops", 0)),
+        nothing,
+        nothing,
+        on_test=False,
+        failure=failure,
+    )
+
+
+def _with_files(training: FinalTraining, result: JobResult) -> JobResult | None:
+    """Return a result with its files where they are; None where it is none, or a file is missing.
+
+    The journal has the paths of the directory that the run had then, which may have been moved or copied
+    since: what lies where the training saves now is its own.
+    """
+    if result.status != "ok":
+        return None
+    recorded = {name: Path(path) for name, path in result.artifacts.items()}
+    folder = training.save_to.parent if training.save_to is not None else Path()
+    own = {name: folder / path.name for name, path in recorded.items()}
+    files = {name: own[name] if own[name].exists() else path for name, path in recorded.items()}
+    if not all(path.exists() for path in files.values()):
+        return None
+    return replace(result, artifacts={name: str(path) for name, path in files.items()})

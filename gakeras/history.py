@@ -13,7 +13,7 @@ from gakeras.data.tasks import Task
 from gakeras.encoding import Genome
 from gakeras.encoding.blocks import Shape
 from gakeras.errors import JournalError
-from gakeras.evolution import Finished, Individual, Measured, Proposal
+from gakeras.evolution import Ended, Finished, Individual, Measured, Proposal
 from gakeras.evolution.finalists import FinalResults
 from gakeras.evolution.pieces import busy_seconds
 from gakeras.evolution.state import Stage
@@ -68,6 +68,10 @@ class Training:
     data: str
     result: JobResult
 
+    def is_winner(self, best: Individual | None) -> bool:
+        """Tell whether it is that of this winner; an earlier one had been found by a smaller budget."""
+        return self.name == "best" and best is not None and self.digest == best.genome.digest
+
 
 @dataclass(frozen=True)
 class History:
@@ -82,7 +86,7 @@ class History:
         trainings: The final trainings, in order.
         finals: What finalists got beyond the first fold, where the search has such.
         elapsed: Seconds of its budget the search has used, over all its sessions.
-        has_ended: Whether final trainings came after the last proposal.
+        is_settled: Whether the end of the search, or a final training, came after the last proposal.
     """
 
     header: Record
@@ -91,7 +95,7 @@ class History:
     evaluations: Sequence[Evaluation] = ()
     trainings: Sequence[Training] = ()
     elapsed: float = 0.0
-    has_ended: bool = False
+    is_settled: bool = False
     finals: FinalResults = field(default_factory=dict)
     stints: Sequence[Stint] = ()
 
@@ -126,6 +130,15 @@ class History:
         return next(iter(self.leaders(1)), None)
 
     @property
+    def has_ended(self) -> bool:
+        """Whether nothing is left to do, and the best individual of all, not an earlier one, was trained."""
+        best = self.best
+        is_trained = best is not None and any(
+            training.is_winner(best) and training.result.status == "ok" for training in self.trainings
+        )
+        return is_trained and (self.is_settled or not self.open_proposals)
+
+    @property
     def turned_away(self) -> list[Proposal]:
         """The proposals that were recorded but not evaluated: duplicate or oversized."""
         return [proposal for proposal in self.proposals.values() if proposal.verdict is not None]
@@ -154,6 +167,23 @@ class History:
     def metric(self) -> str:
         """The metric beside the loss."""
         return self.settings.metric or self.task.metric
+
+    @property
+    def aim(self) -> str:
+        """What evolution is after, in words: the loss or the metric, with the penalty where one is set."""
+        if self.is_after_metric:
+            return f"{self.metric} - penalty" if self.settings.penalty else self.metric
+        return "loss + penalty" if self.settings.penalty else "loss"
+
+    @property
+    def is_after_metric(self) -> bool:
+        """Whether evolution is after the metric, and not the loss."""
+        return self.settings.objectives[0] == "metric"
+
+    def value(self, individual: Individual) -> float:
+        """Return what evolution has of its `aim` in an individual: of a metric the more, the better."""
+        first = float(individual.fitness.values[0])
+        return -first if self.is_after_metric else first
 
     def leaders(self, n: int) -> list[Individual]:
         """Return the best `n` individuals, best first, no two with equal genomes."""
@@ -202,7 +232,7 @@ def read_history(path: str | Path) -> History:
     pieces: dict[int, list[JobResult]] = {}
     trained: list[Record] = []
     finals: dict[tuple[int, Stage, int], JobResult] = {}
-    elapsed, has_ended = 0.0, False
+    elapsed, is_settled = 0.0, False
     for line, record in enumerate(journal.records, start=2):
         elapsed = max(elapsed, record.get("elapsed", 0.0))
         event = event_of(record)
@@ -212,7 +242,7 @@ def read_history(path: str | Path) -> History:
             stints.append(Stint(event.number, event.result, record["elapsed"], seconds))
         if isinstance(event, Proposal):
             proposals[event.number] = event
-            has_ended = False
+            is_settled = False
         elif isinstance(event, Finished):
             if event.number not in proposals:
                 raise JournalError(f"{file}, line {line}: individual {event.number} was never proposed.")
@@ -225,11 +255,13 @@ def read_history(path: str | Path) -> History:
             finals[event.number, event.stage, event.fold] = event.result
         elif record["type"] == "trained":
             trained.append(record)
-            has_ended = True
+            is_settled = True
+        elif isinstance(event, Ended) and event.part == "search":
+            is_settled = True
     genomes = {proposal.genome.digest: proposal.genome for proposal in proposals.values()}
     trainings = [_training(record, genomes) for record in trained]
     return History(
-        journal.header, settings, proposals, evaluations, trainings, elapsed, has_ended, finals, stints
+        journal.header, settings, proposals, evaluations, trainings, elapsed, is_settled, finals, stints
     )
 
 

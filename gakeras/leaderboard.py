@@ -3,57 +3,121 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gakeras.evolution import Individual
-from gakeras.fitness.objectives import final_losses, fold_losses, fold_metrics, spread_text
+from gakeras.fitness.objectives import final_losses, fold_losses, fold_metrics, measure, spread_text
+from gakeras.tables import millions
+
+if TYPE_CHECKING:
+    from gakeras.config import Settings
 
 
-def columns(has_finals: bool) -> tuple[str, ...]:
-    """Return what the columns of a leaderboard are."""
-    return ("id", *loss_columns(has_finals), "metric", "parameters", "MFLOPs", "genome")
+@dataclass(frozen=True)
+class Ranking:
+    """By what a search ranks its networks, as far as that decides what is shown of them.
+
+    Attributes:
+        has_finals: Whether only finalists got all folds; their losses at the final length rank them.
+        has_penalty: Whether other measures of a network are added to what ranks it.
+        is_by_metric: Whether that is the metric, and not the loss.
+    """
+
+    has_finals: bool = False
+    has_penalty: bool = False
+    is_by_metric: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the columns of a leaderboard are."""
+        return ("id", *self.loss_columns, *self.metric_columns("metric"), "parameters", "MFLOPs", "genome")
+
+    def row(self, individual: Individual) -> tuple[object, ...]:
+        """Return an individual under the `columns`, formatted."""
+        return (
+            individual.id,
+            *self.loss_cells(individual, f"{measure(individual.measures, 'loss'):.4f}"),
+            *self.metric_cells(individual, "{:.4f}".format),
+            f"{individual.parameters:,}",
+            millions(individual.flops),
+            individual.genome.one_line,
+        )
+
+    @property
+    def loss_columns(self) -> tuple[str, ...]:
+        """What the columns of losses are: where there are finals or a penalty, also those that rank."""
+        names = ["final loss", "loss"] if self.has_finals else ["loss"]
+        if self._penalises_loss:
+            names = [each for name in names for each in (name, f"{name} + penalty")]
+        return (*names, "folds") if self.has_finals else tuple(names)
+
+    def loss_cells(self, individual: Individual, loss: str) -> tuple[str, ...]:
+        """Return an individual's losses under the `loss_columns`; `loss` is as it is written."""
+        cells = [loss, f"{individual.loss:.4f}"] if self._penalises_loss else [loss]
+        if not self.has_finals:
+            return tuple(cells)
+        finals = [final_loss_text(individual)]
+        if self._penalises_loss:
+            finals.append(final_loss_text(individual, penalty_of(individual)))
+        return (*finals, *cells, str(len(individual.measures["folds"])))
+
+    def metric_columns(self, name: str) -> tuple[str, ...]:
+        """Return what the columns of a metric are."""
+        return (name, f"{name} - penalty") if self._penalises_metric else (name,)
+
+    def metric_cells(self, individual: Individual, number: Callable[[float], str]) -> tuple[str, ...]:
+        """Return an individual's metric under the `metric_columns`, written by `number`."""
+        mean = number(statistics.fmean(fold_metrics(individual.measures)))
+        return (mean, number(-individual.fitness.values[0])) if self._penalises_metric else (mean,)
+
+    @property
+    def _penalises_loss(self) -> bool:
+        return self.has_penalty and not self.is_by_metric
+
+    @property
+    def _penalises_metric(self) -> bool:
+        return self.has_penalty and self.is_by_metric
 
 
-def row(individual: Individual, has_finals: bool) -> tuple[object, ...]:
-    """Return an individual under the `columns`, formatted."""
-    return (
-        individual.id,
-        *loss_cells(individual, f"{individual.loss:.4f}", has_finals),
-        f"{statistics.fmean(fold_metrics(individual.measures)):.4f}",
-        f"{individual.parameters:,}",
-        f"{individual.flops / 1e6:.2f}",
-        individual.genome.one_line,
-    )
+def ranking_of(settings: Settings) -> Ranking:
+    """Return by what a search of these settings ranks its networks."""
+    return Ranking(settings.has_finals, bool(settings.penalty), settings.objectives[0] == "metric")
 
 
-def loss_columns(has_finals: bool) -> tuple[str, ...]:
-    """Return what the columns of losses are: where only finalists got all folds, those show who did."""
-    return ("final loss", "loss", "folds") if has_finals else ("loss",)
+def penalty_of(individual: Individual) -> float:
+    """Return what is added to the loss of an individual, or to its negated metric, before it is ranked."""
+    own = measure(individual.measures, "loss" if individual.fitness.is_loss else "metric")
+    return float(individual.fitness.values[0]) - own
 
 
-def loss_cells(individual: Individual, loss: str, has_finals: bool) -> tuple[str, ...]:
-    """Return an individual's loss, as it is written, under the `loss_columns`."""
-    if not has_finals:
-        return (loss,)
-    return final_loss_text(individual), loss, str(len(individual.measures["folds"]))
-
-
-def final_loss_text(individual: Individual) -> str:
+def final_loss_text(individual: Individual, penalty: float = 0.0) -> str:
     """Return a finalist's mean loss at the length of the final training, by which they are ranked."""
     losses = final_losses(individual.measures)
-    return f"{statistics.fmean(losses):.4f}" if losses else ""
+    return f"{statistics.fmean(losses) + penalty:.4f}" if losses else ""
 
 
-def described(individual: Individual, metric: str) -> list[str]:
+def described(individual: Individual, metric: str, ranking: Ranking) -> list[str]:
     """Return lines of what an individual is: its scores and size, and its genome below."""
     age = "" if individual.age is None else f", trained for {individual.age} epochs with its ancestors"
-    size = f"{individual.parameters:,} parameters, {individual.flops / 1e6:.2f} MFLOPs{age}"
+    size = f"{individual.parameters:,} parameters, {millions(individual.flops)} MFLOPs{age}"
     losses, metrics = fold_losses(individual.measures), fold_metrics(individual.measures)
     where = f"over {len(losses)} folds" if len(losses) > 1 else "on the first fold"
     scores = (
-        f"validation loss {individual.loss:.4f}{spread_text(losses, '+-')}, {metric} "
+        f"validation loss {statistics.fmean(losses):.4f}{spread_text(losses, '+-')}, {metric} "
         f"{statistics.fmean(metrics):.4f}{spread_text(metrics, '+-')} {where}"
     )
     final = final_loss_text(individual)
     at_length = f", loss {final} at the final length" if final else ""
+    ranked_by = _with_penalty(individual, metric, ranking) if ranking.has_penalty else ""
     lines = [f"  {line}" for line in str(individual.genome).splitlines()]
-    return [f"individual {individual.id}, {scores}{at_length}, {size}", *lines]
+    return [f"individual {individual.id}, {scores}{at_length}{ranked_by}, {size}", *lines]
+
+
+def _with_penalty(individual: Individual, metric: str, ranking: Ranking) -> str:
+    """Say the value that an individual is ranked by, where that is more than a loss or a metric."""
+    if ranking.is_by_metric:
+        return f", {metric} - penalty {-individual.fitness.values[0]:.4f}"
+    final = final_loss_text(individual, penalty_of(individual))
+    return f", loss + penalty {final or f'{individual.loss:.4f}'}"

@@ -30,7 +30,7 @@ class Progress:
     ) -> None:
         self._title, self._total, self._seconds, self._show = title, total, seconds, show
         self._first = self._done = done
-        self._start = time.monotonic()
+        self._start = self._part_start = time.monotonic()
         self._last_line, self._unsaid = -math.inf, ""
         self._bar: Any = None
 
@@ -50,6 +50,17 @@ class Progress:
             self._bar.close()
         elif self._show and self._unsaid:
             self._say(self._unsaid)
+
+    def begin(self, part: str, *, total: int) -> None:
+        """Go on with another part of the work: what is done counts from 0 to `total` again.
+
+        The seconds that are left for everything run on.
+        """
+        self._title = f"{self._title}, {part}"
+        self._total, self._first, self._done = total, 0, 0
+        self._part_start, self._last_line = time.monotonic(), -math.inf
+        if self._bar is not None:
+            self._bar.set_description_str(self._title)
 
     def update(self, done: int, *, running: int = 0, note: str = "") -> None:
         """Show that `done` things are done in all and `running` are under way."""
@@ -76,12 +87,12 @@ class Progress:
         return min(1.0, max(shares, default=0.0))
 
     def _eta(self) -> str:
-        elapsed = time.monotonic() - self._start
-        left = []
+        now, left = time.monotonic(), []
         if self._total is not None and self._done > self._first:
-            left.append((self._total - self._done) * elapsed / (self._done - self._first))
+            pace = (now - self._part_start) / (self._done - self._first)
+            left.append((self._total - self._done) * pace)
         if self._seconds is not None:
-            left.append(max(0.0, self._seconds - elapsed))
+            left.append(max(0.0, self._seconds - (now - self._start)))
         return _clock(min(left)) if left else "?"
 
 

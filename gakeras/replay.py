@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from gakeras.config import Settings
 from gakeras.encoding import Genome
 from gakeras.errors import JournalError
 from gakeras.evolution import (
     Abandoned,
+    Ended,
     Event,
     Finished,
     Fitness,
@@ -67,6 +68,14 @@ def record_of(event: Event, elapsed: float) -> Record:
             }
         case Abandoned():
             return {"type": "abandoned", "number": event.number, "elapsed": round(elapsed, 3)}
+        case Ended():
+            return {
+                "type": "ended",
+                "part": event.part,
+                "reason": event.reason,
+                "budget": dict(event.budget),
+                "elapsed": round(elapsed, 3),
+            }
 
 
 def event_of(record: Record) -> Event | None:
@@ -88,6 +97,8 @@ def event_of(record: Record) -> Event | None:
             return Measured(record["number"], result, record["stage"], record["fold"])
         case "abandoned":
             return Abandoned(record["number"])
+        case "ended":
+            return Ended(record["part"], record["reason"], record["budget"])
     return None
 
 
@@ -106,7 +117,10 @@ def assessment(settings: Settings) -> Assess:
 
 @dataclass
 class Replay:
-    """What a journal comes to: the state of the search, all evaluated individuals, final trainings."""
+    """What a journal comes to: the state of the search, all evaluated individuals, final trainings.
+
+    `ended` has the last end of each part of the run.
+    """
 
     state: SearchState = field(default_factory=SearchState)
     evaluated: list[Individual] = field(default_factory=list)
@@ -114,6 +128,12 @@ class Replay:
     trainings: list[Mapping[str, Any]] = field(default_factory=list)
     elapsed: float = 0.0
     calibration: list[Timing] = field(default_factory=list)
+    ended: dict[str, Ended] = field(default_factory=dict)
+
+    def end(self, part: Literal["search", "finals"], settings: Settings) -> Ended | None:
+        """Return how a part of the run ended, if that was under the budget of these settings."""
+        ended = self.ended.get(part)
+        return ended if ended is not None and ended.budget == settings.budget else None
 
 
 def replay(journal: Journal, settings: Settings) -> Replay:
@@ -150,6 +170,8 @@ def _apply(event: Event | None, past: Replay, settings: Settings) -> None:
         case Finished():
             _count(past, event, settings)
             _settle(past.state, event, settings)
+        case Ended():
+            past.ended[event.part] = event
 
 
 def replacement(settings: Settings) -> Replace:

@@ -16,11 +16,11 @@ from gakeras.errors import InputError, RunError
 from gakeras.evolution import Individual, pareto_front
 from gakeras.executors import ExecutorChoice
 from gakeras.exports import check_export_path, check_keras_path, export_from_run
-from gakeras.finals import TrainingSummary
+from gakeras.finals import FinalTraining, TrainingSummary
 from gakeras.fitness.objectives import Objective
 from gakeras.fitness.options import check_varied
-from gakeras.journal import read_journal
-from gakeras.leaderboard import columns, described, row
+from gakeras.journal import Record, read_journal
+from gakeras.leaderboard import described, ranking_of
 from gakeras.replay import Replay, leaders, replay
 from gakeras.run import RunDirectory
 from gakeras.scores import mean_best_epoch
@@ -35,7 +35,7 @@ class SearchResult:
 
     Attributes:
         run: The run directory.
-        settings: The settings it was started with.
+        settings: The settings it goes on with: those it was started with, but for budget and workers.
         stop_reason: Why the search ended, in words.
         was_interrupted: Whether that was Ctrl-C.
         is_unfinished: Whether the run is to be gone on with: it was interrupted, or its session ended.
@@ -49,6 +49,7 @@ class SearchResult:
         run: RunDirectory,
         stop_reason: str = "",
         *,
+        settings: Settings | None = None,
         was_interrupted: bool = False,
         is_unfinished: bool = False,
         executor: ExecutorChoice | None = None,
@@ -56,10 +57,11 @@ class SearchResult:
     ) -> None:
         self.run, self.stop_reason = run, stop_reason
         self.was_interrupted, self.is_unfinished = was_interrupted, is_unfinished
-        self.settings: Settings = run.settings
+        self.settings = settings or run.settings
         self._executor, self._progress = executor, progress
         self._past: Replay = self._read()
         self._model: Path | None = None
+        self._trained: FinalTraining | None = None
 
     @property
     def best(self) -> Individual:
@@ -276,16 +278,28 @@ class SearchResult:
         """
         target, chosen = check_export_path(path, format)
         model = self._trained_model()
-        training = next(
+        assert self._trained is not None, "it has a model now"
+        training = self._record_of(self._trained)
+        data_dir = self._trained.data_dir
+        info = None if data_dir == self.run.data else open_data(data_dir).info
+        workers = self.settings.workers
+        return export_from_run(
+            model,
+            target,
+            chosen,
+            search_sections(self.run, self.best, training, info),
+            run=self.run,
+            workers=workers,
+            executor=self._executor if self._executor is not None else workers.executor,
+            data_dir=data_dir,
+        )
+
+    def _record_of(self, training: FinalTraining) -> Record:
+        """Return the journal's record of a training that ended well, the latest where there are several."""
+        return next(
             record
             for record in reversed(self._past.trainings)
-            if record["result"]["artifacts"].get("model") == str(model)
-        )
-        sections = search_sections(self.run, self.best, training)
-        workers = self.settings.workers
-        choice = self._executor if self._executor is not None else workers.executor
-        return export_from_run(
-            model, target, chosen, sections, run=self.run, workers=workers, executor=choice
+            if training.is_that_of(record["key"]) and record["result"]["status"] == "ok"
         )
 
     def _trained_model(self) -> Path:
@@ -303,12 +317,13 @@ class SearchResult:
             trainings,
             self._past.trainings,
             self.run,
+            workers=self.settings.workers,
             executor="debug" if callbacks else choice,
             session=session or Session(),
             progress=self._progress,
         )
         self._past = self._read()
-        self._model = summaries[0].model_path
+        self._model, self._trained = summaries[0].model_path, trainings[0]
         return summaries
 
     def _read(self) -> Replay:
@@ -317,7 +332,7 @@ class SearchResult:
     def __repr__(self) -> str:
         lines = [f"SearchResult in {self.run.root}", f"  {self._headline()}"]
         if self._past.evaluated:
-            best, *blocks = described(self.best, self.run.metric)
+            best, *blocks = described(self.best, self.run.metric, ranking_of(self.settings))
             lines += [f"  best: {best}", *(f"  {block}" for block in blocks)]
         return "\n".join(lines)
 
@@ -332,9 +347,10 @@ class SearchResult:
     @property
     def columns(self) -> tuple[str, ...]:
         """What the columns of the leaderboard are; where only finalists got all folds it says so."""
-        return columns(self.settings.has_finals)
+        return ranking_of(self.settings).columns
 
     def rows(self, n: int) -> list[tuple[Any, ...]]:
         """Return the leaderboard as rows of the `columns`, formatted."""
+        ranking = ranking_of(self.settings)
         best = self.leaderboard(n) if self._past.evaluated else []
-        return [row(individual, self.settings.has_finals) for individual in best]
+        return [ranking.row(individual) for individual in best]

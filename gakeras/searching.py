@@ -6,18 +6,20 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from deap import base
 
 from gakeras.config import Settings
 from gakeras.dispatch import Dispatcher, longest_job
+from gakeras.display import SearchDisplay
 from gakeras.encoding import genome_cost
 from gakeras.encoding.blocks import Shape
 from gakeras.evaluations import Evaluations, calibration_job, forget_paused, forget_weights
 from gakeras.evolution import (
     Abandoned,
     Budget,
+    Ended,
     Event,
     Finals,
     Finished,
@@ -35,7 +37,6 @@ from gakeras.evolution import (
     steady_state,
 )
 from gakeras.executors import ExecutorChoice, choose_executor
-from gakeras.fitness.objectives import objectives
 from gakeras.journal import JournalWriter, read_journal
 from gakeras.progress import Progress
 from gakeras.replay import Replay, assessment, record_of, replacement, replay
@@ -75,34 +76,34 @@ def continue_search(
         start = time.monotonic() - past.elapsed
         finals = _finals(settings, factory.slots)
         budget = _budget(settings, start, session, finals, past.state.num_failed)
-        if budget.stop_reason(past.state) is None or (finals is not None and finals.steps(past.state)):
+        if _is_searching(past, settings, budget) or _unfinished(past, settings, finals):
             options = child_options(run, workers, settings.backend)
             with (
                 Dispatcher(factory, options, stall_seconds=workers.stall_seconds) as dispatcher,
                 _progress(settings, past, budget, progress) as bar,
             ):
-                if budget.stop_reason(past.state) is None:
-                    _calibrate(past, run, settings, dispatcher, journal, budget)
-                settings = _capped(settings, past, factory.slots)
-                evaluations = Evaluations(run, settings, past.state, dispatcher, budget.seconds_left)
-                values = [individual.fitness.values[0] for individual in past.evaluated]
+                display = SearchDisplay(bar, settings, past.evaluated, finals)
                 try:
-                    for events in _stages(past, settings, run, evaluations, budget, finals):
+                    if _is_searching(past, settings, budget):
+                        _calibrate(past, run, settings, dispatcher, journal, budget)
+                    capped = _capped(settings, past, factory.slots)
+                    evaluations = Evaluations(run, capped, past.state, dispatcher, budget.seconds_left)
+                    for events in _stages(past, capped, run, evaluations, budget, finals):
                         journal.append(record_of(event, time.monotonic() - start) for event in events)
                         if event_file is not None:
                             event_file.add(event.result for event in events if isinstance(event, Finished))
                         _tidy(run, settings, past.state, events)
-                        values += _values(events, settings)
-                        _show(bar, past.state, events, _best(values, settings))
+                        display.show(past.state, events, dispatcher.num_in_flight)
                 except KeyboardInterrupt:
                     was_interrupted = True
                     on_disk = replay(read_journal(run.journal), settings).state
                     given_up = [Abandoned(number) for number in on_disk.in_flight]
                     journal.append(record_of(event, time.monotonic() - start) for event in given_up)
-    stop_reason, is_unfinished = _why_stopped(past.state, budget, session, was_interrupted, finals)
+    stop_reason, is_unfinished = _why_stopped(past, settings, budget, session, was_interrupted, finals)
     return SearchResult(
         run,
         stop_reason,
+        settings=settings,
         was_interrupted=was_interrupted,
         is_unfinished=is_unfinished,
         executor=executor,
@@ -130,7 +131,18 @@ def _finals(settings: Settings, slots: int) -> Finals | None:
         max_cpu_seconds=None if budget is None else fidelity.finals_share * budget,
         max_seconds=None if max_seconds is None else fidelity.finals_share * max_seconds,
         slots=slots,
+        final_slowdown=_slowdown(settings),
     )
+
+
+def _slowdown(settings: Settings) -> float:
+    """Return how much dearer an epoch of the final training may be: smaller batches are more steps.
+
+    Genes of batch sizes hold for both trainings.
+    """
+    if settings.space.learning.batch_sizes:
+        return 1.0
+    return max(1.0, settings.training.batch_size / settings.final.batch_size)
 
 
 def _budget(
@@ -195,10 +207,43 @@ def _stages(
 ) -> Iterator[list[Event]]:
     """Search, and then let the finalists compete, unless the session ends before."""
     state = past.state
-    if budget.stop_reason(state) is None:
+    if _is_searching(past, settings, budget):
         yield from _loop(past, settings, run, workers, budget)
-    if finals is not None and not (budget.session and budget.session.is_closing(state.durations)):
-        yield from run_finals(state, finals, workers, budget)
+    reason = budget.stop_reason(state)
+    if reason is not None and past.end("search", settings) is None:
+        yield from _end(past, "search", reason, settings)
+    unfinished = _unfinished(past, settings, finals)
+    if unfinished is not None and not _is_closing(budget, state):
+        yield from run_finals(state, unfinished, workers, budget)
+        if not _is_closing(budget, state):
+            yield from _end(past, "finals", "all is done that there was time for", settings)
+
+
+def _is_searching(past: Replay, settings: Settings, budget: Budget) -> bool:
+    """Tell whether the search is to go on: it has not ended under this budget before, nor has it now.
+
+    What was kept back for the finals is no reason to search on once they have taken less.
+    """
+    return past.end("search", settings) is None and budget.stop_reason(past.state) is None
+
+
+def _unfinished(past: Replay, settings: Settings, finals: Finals | None) -> Finals | None:
+    """Return the finals where something is left to do for the finalists."""
+    if finals is None or past.end("finals", settings) is not None:
+        return None
+    return finals if finals.steps(past.state) else None
+
+
+def _is_closing(budget: Budget, state: SearchState) -> bool:
+    return budget.session is not None and budget.session.is_closing(state.durations)
+
+
+def _end(
+    past: Replay, part: Literal["search", "finals"], reason: str, settings: Settings
+) -> Iterator[list[Event]]:
+    ended = Ended(part, reason, settings.budget)
+    yield [ended]
+    past.ended[part] = ended
 
 
 def _loop(
@@ -268,42 +313,22 @@ def _progress(settings: Settings, past: Replay, budget: Budget, show: bool) -> P
     )
 
 
-def _show(bar: Progress, state: SearchState, events: Sequence[Event], best: str) -> None:
-    """Show a batch of events, which is on disk and does not count yet."""
-    finished = sum(isinstance(event, Finished) for event in events)
-    bar.update(
-        state.num_evaluated + finished,
-        running=len(state.in_flight) - finished,
-        note=best,
-    )
-
-
-def _best(values: Sequence[float], settings: Settings) -> str:
-    if not values:
-        return ""
-    if settings.objectives[0] == "metric":
-        return f"best {settings.metric} {-min(values):.4f}"
-    return f"best {min(values):.4f}"
-
-
-def _values(events: Sequence[Event], settings: Settings) -> list[float]:
-    return [
-        objectives(event.result.measures, settings.objectives, settings.penalty)[0]
-        for event in events
-        if isinstance(event, Finished) and event.result.status == "ok"
-    ]
-
-
 def _why_stopped(
-    state: SearchState, budget: Budget, session: Session, was_interrupted: bool, finals: Finals | None
+    past: Replay,
+    settings: Settings,
+    budget: Budget,
+    session: Session,
+    was_interrupted: bool,
+    finals: Finals | None,
 ) -> tuple[str, bool]:
     """Return why a search is over, in words, and whether the run is to be resumed."""
     if was_interrupted:
         return "interrupted; `gakeras resume` goes on", True
-    reason = budget.stop_reason(state)
-    is_cut = session.is_closing(state.durations) and finals is not None and bool(finals.steps(state))
+    ended = past.end("search", settings)
+    reason = budget.stop_reason(past.state) if ended is None else ended.reason
+    is_cut = session.is_closing(past.state.durations) and _unfinished(past, settings, finals) is not None
     if reason is not None and not is_cut:
         return reason, False
-    if session.is_closing(state.durations):
+    if session.is_closing(past.state.durations):
         return f"{session.reason}; `gakeras resume` goes on", True
     return "nothing is left to do", False

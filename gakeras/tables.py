@@ -20,6 +20,15 @@ def aligned(rows: Sequence[Row]) -> list[str]:
     return ["  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in cells]
 
 
+def millions(number: float) -> str:
+    """Return a number in millions: in two decimals, but where it is small in three digits.
+
+    >>> millions(12_413_000), millions(86_769)
+    ('12.41', '0.0868')
+    """
+    return f"{number / 1e6:.2f}" if number >= 1e6 else f"{number / 1e6:.3g}"
+
+
 def html_of_run(kind: str, root: Path, headline: str, columns: Sequence[str], rows: Iterable[Row]) -> str:
     """Return what a notebook shows of a run: kind, place, headline and a table, all text escaped."""
     head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)

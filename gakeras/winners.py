@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gakeras.config import Settings
+from gakeras.config import Settings, WorkerSettings
 from gakeras.data import (
     Arrays,
     Task,
@@ -108,25 +108,27 @@ def train_networks(
     done: Sequence[Mapping[str, Any]],
     run: RunDirectory,
     *,
+    workers: WorkerSettings,
     executor: ExecutorChoice,
     session: Session,
     progress: bool,
 ) -> list[TrainingSummary]:
     """Do the trainings that a journal's records, `done`, lack; return one summary a network.
 
+    Nobody is asked to work where nothing is missing.
+
     Raises:
-        RunError: A training failed.
+        RunError: A training of `best` failed.
         Unfinished: The session ended first; resuming does what is left.
     """
-    workers, backend = run.settings.workers, run.settings.backend
-    factory = choose_executor(executor, workers.workers, workers.workers_per_device)
     results = find_done(trainings, done)
     missing = [training for training in trainings if training not in results]
     if missing:
+        factory = choose_executor(executor, workers.workers, workers.workers_per_device)
         with (
             JournalWriter(run.journal) as journal,
             session,
-            Dispatcher(factory, child_options(run, workers, backend)) as dispatcher,
+            Dispatcher(factory, child_options(run, workers, run.settings.backend)) as dispatcher,
             Progress("final trainings", total=len(missing), show=progress) as bar,
         ):
             for number, (training, result) in enumerate(

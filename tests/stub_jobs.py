@@ -4,6 +4,7 @@ What `evaluate` does is set by environment variables, for the payload of a searc
 search's own:
 
 - `STUB_SECONDS`: how long an evaluation takes.
+- `STUB_EPOCH_CPU_SECONDS`: how long an epoch computes.
 - `STUB_LOG`: a file that gets one line, the genome's digest, for every evaluation that begins.
 - `STUB_PARENT_LOG`: the same, with the process that the child works for.
 - `STUB_FAULT`: how evaluations go wrong, a name of `FAULTS`.
@@ -60,12 +61,15 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
     time.sleep(float(os.environ.get("STUB_SECONDS", "0")))
     if "STUB_FAULT" in os.environ and digest[0] in os.environ.get("STUB_FAULT_AMONG", digest[0]):
         FAULTS[os.environ["STUB_FAULT"]]()
-    rng = random.Random(digest)
+    rng, per_epoch = random.Random(digest), float(os.environ.get("STUB_EPOCH_CPU_SECONDS", "0"))
+    _compute(per_epoch * len(payload["folds"]) * (payload["to_epoch"] - payload["from_epoch"]))
+    took = {"cpu_seconds": per_epoch} if per_epoch else {}
     folds = [
         {
             "fold": fold,
             "epochs": [
                 {"epoch": epoch, "loss": rng.random(), "val_loss": rng.random(), "val_metric": rng.random()}
+                | took
                 for epoch in range(payload["from_epoch"], payload["to_epoch"])
             ],
         }
@@ -159,6 +163,12 @@ FAULTS: dict[str, Callable[[], object]] = {
 
 def _recurse() -> None:
     _recurse()
+
+
+def _compute(cpu_seconds: float) -> None:
+    end = time.process_time() + cpu_seconds
+    while time.process_time() < end:
+        pass
 
 
 def _spin() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import stub_jobs
 from stub_runs import TABLE, finished, records, run_stub, stub_settings
 from typer.testing import CliRunner
 
@@ -20,6 +21,7 @@ from gakeras import __version__, cli
 from gakeras.beginning import create_run
 from gakeras.cli import INTERRUPTED, app
 from gakeras.config import shipped_configs
+from gakeras.encoding import Genome
 from gakeras.journal import JournalWriter
 from gakeras.run import open_run
 
@@ -151,6 +153,7 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "nothing to report": (["report", "nowhere"], "There is no journal"),
     "nothing to export": (["export", "nowhere", "a.keras"], "no such file"),
     "no model to export": (["export", "no.keras", "a.onnx"], "a .keras file.*no.keras"),
+    "a resume of nobody": (["search", "stub.toml", "--resume", "auto"], "--run-dir beside --resume auto"),
     "no such format": (["export", "no.keras", "a.tflite", "--format", "int8"], "litert_int8.*'int8'"),
 }
 
@@ -174,10 +177,18 @@ def test_a_mistake_is_one_line_exit_code_2_and_nothing_done(
         (["resume", "run", "--max-evaluations", "0"], "max_evaluations.*Received: 0"),
         (["resume", "run", "--workers", "0"], "workers.workers.*Received: 0"),
         (["resume", "run", "--executor", "mpj"], "'mpj'"),
+        (["export", "run", "a.keras", "--executor", "mpj"], "'mpj'"),
         (["export", "run", "model.h5"], "path ending in .keras, .onnx.* Received: model.h5"),
         (["export", "run", "run/journal.jsonl/a.keras"], "directory that can be written to"),
     ],
-    ids=["no budget", "no worker", "no such executor", "not .keras", "below a file"],
+    ids=[
+        "no budget",
+        "no worker",
+        "no such executor",
+        "no such executor of an export",
+        "not .keras",
+        "below a file",
+    ],
 )
 def test_a_mistake_with_a_run_leaves_the_run_alone(
     arguments: list[str], message: str, folder: Path, gakeras: Gakeras
@@ -260,6 +271,35 @@ def test_options_go_before_the_config(folder: Path, config: Path, gakeras: Gaker
 def test_without_classes_the_table_is_of_errors(folder: Path, config: Path, gakeras: Gakeras) -> None:
     _, out, _ = gakeras("search", config, "--set", "data.source=diabetes", "--no-progress")
     assert "mean_absolute_error" in out and "accuracy" not in out
+
+
+def test_only_accuracy_is_in_per_cent_and_other_metrics_keep_their_digits(
+    folder: Path, config: Path, gakeras: Gakeras
+) -> None:
+    digits = r"(\S+) +(\S+) +(\S+) +(\S+) +\d\.\d{4}"  # avg, std, min, max, loss
+    for source, pattern in (("iris", r"\d+\.\d\d"), ("diabetes", r"0\.0*[1-9]\d{1,3}")):
+        out = gakeras("search", config, "--set", f"data.source={source}", "--no-progress")[1]
+        rows = re.findall(rf"^(?:evolved|table_baseline) +{digits}", out, re.MULTILINE)
+        assert len(rows) == 2 and all(re.fullmatch(pattern, cell) for row in rows for cell in row)
+
+
+def test_a_baseline_that_fails_is_a_row_and_the_winner_is_written(
+    folder: Path, config: Path, gakeras: Gakeras, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = stub_jobs.train
+
+    def broken(payload: Mapping[str, Any]) -> dict[str, Any]:
+        if Genome.from_json(payload["genome"]) == Genome.parse("dense #9 activation=relu"):
+            raise ValueError("no [such] layer")
+        return train(payload)
+
+    monkeypatch.setattr(stub_jobs, "train", broken)
+    code, out, _ = gakeras("search", config, "--run-dir", "run", "--no-progress", "--executor", "debug")
+    assert code == 0 and (folder / "run" / "best.keras").exists()
+    row = out[out.index("another_baseline_dropout") : out.index("wrote")]
+    assert "failed: error: ValueError: no [such] layer" in words(row) and "nan" not in row
+    before = contents(folder / "run")
+    assert gakeras("resume", "run", "--no-progress")[0] == 0 and contents(folder / "run") == before
 
 
 def test_a_published_table_is_printed_beside_ours(folder: Path, gakeras: Gakeras) -> None:
@@ -351,6 +391,25 @@ def test_show_prints_a_table_for_people(folder: Path, gakeras: Gakeras) -> None:
     assert f"{result.best.loss:.4f}" in out and str(result.best.genome.blocks[0]) in out
 
 
+def test_show_leaves_nothing_of_a_genome_out_on_any_terminal(folder: Path) -> None:
+    result = run_stub(folder / "run é[b] :pear:", max_evaluations=4, space="default")
+    terminal = {"COLUMNS": "80", "PYTHONIOENCODING": "ascii"}
+    out = in_shell("-m", "gakeras", "show", "run é[b] :pear:", environment=terminal).stdout
+    assert "run ?[b] :pear:" in out
+    table = out[out.index("best 4 of 4") :].splitlines()
+    (column,) = {line.index("genome") for line in table if "genome" in line}
+    assert max(map(len, table)) <= 80
+    shown = "".join("".join(line[column:].split()) for line in table)
+    for individual in result.leaderboard(4):
+        assert "".join(individual.genome.one_line.split()) in shown
+        assert f"{individual.loss:.4f}" in out and f"{individual.parameters:,}" in out
+
+
+def test_names_and_paths_are_no_markup(folder: Path, config: Path, gakeras: Gakeras) -> None:
+    out = gakeras("search", config, "--run-dir", "a[b] :pear:", "--no-progress")[1]
+    assert "a[b] :pear:/best.keras" in out
+
+
 def running(folder: Path, num_lines: int) -> Path:
     """Return a run as it stood when its journal had so many lines."""
     run_stub(folder / "run", max_evaluations=4)
@@ -412,6 +471,25 @@ def test_export_trains_only_what_is_not_trained(folder: Path, config: Path, gake
     assert contents(folder / "run") == before and len(records(folder / "run", "trained")) == 1
     names = {"a.keras", "a.keras.md", "b.keras", "b.keras.md"}
     assert {path.name for path in (folder / "new").iterdir()} == names
+
+
+def test_a_run_of_mpi_ranks_is_exported_where_there_are_none(folder: Path, gakeras: Gakeras) -> None:
+    run_stub(folder / "run", max_evaluations=2)
+    journal = folder / "run" / "journal.jsonl"
+    journal.write_text(journal.read_text().replace('"executor":"serial"', '"executor":"mpi"'))
+    assert open_run(folder / "run").settings.workers.executor == "mpi"
+    code, _, err = gakeras("export", "run", "a.keras", "--no-progress")
+    assert (code, err) == (0, "") and len(records(folder / "run", "trained")) == 1
+
+
+def test_an_export_is_done_by_the_executor_that_is_asked_for(
+    folder: Path, gakeras: Gakeras, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_stub(folder / "run", max_evaluations=2)
+    here: list[Any] = []
+    monkeypatch.setattr(stub_jobs, "train", lambda payload: here.append(payload))
+    gakeras("export", "run", "a.keras", "--executor", "debug", "--no-progress")
+    assert here
 
 
 # From end to end, with Keras

@@ -177,6 +177,9 @@ def test_jobs_that_may_take_for_ever_are_waited_for(tmp_path: Path, monkeypatch:
     with Dispatcher(choose_executor(Silent(), 2), options, None, 0.1) as dispatcher:
         dispatcher.submit(tell(0))
         assert dispatcher.collect(1.5) == []
+        dispatcher.submit(tell(1), timeout_seconds=0.3)  # it is known by now how long jobs may take
+        with pytest.raises(Stalled, match="no worker has answered"):
+            dispatcher.collect(10)
 
 
 # Executors that break

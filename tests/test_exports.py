@@ -52,6 +52,30 @@ def test_a_search_exports_what_it_saves_with_its_story(tmp_path: Path, stub_jobs
         assert fact in card, fact
 
 
+def test_the_card_and_the_conversion_are_of_the_data_that_the_model_was_trained_on(
+    tmp_path: Path, stub_jobs: None
+) -> None:
+    result = run_stub(tmp_path / "run", max_evaluations=4)
+    x, y = np.concatenate([TABLE.x, TABLE.x]), np.concatenate([TABLE.y, TABLE.y])
+    summary = result.train_best(x, y, epochs=3, validation_share=0.25)
+    assert summary.model_path is not None
+    network().save(summary.model_path)
+    result.export(tmp_path / "model.onnx")
+    card = (tmp_path / "model.onnx.md").read_text()
+    assert f"on {len(x)} training examples" in card  # what it was compared on
+    own, of_search = card.split("## Data of this model")[1].split("## Data of the search")
+    assert f"training examples: {len(x)}" in own and "digest of the folds" not in own
+    assert f"training examples: {len(TABLE.x)}" in of_search and "digest of the folds" in of_search
+    assert "## This model, trained on training examples" in card and "held out: 0.25" in card
+
+
+def test_the_card_of_a_training_on_all_examples_says_so(tmp_path: Path, stub_jobs: None) -> None:
+    result = run_stub(tmp_path / "run", max_evaluations=4)
+    result.export(tmp_path / "model.keras")
+    card = (tmp_path / "model.keras.md").read_text()
+    assert "## This model, trained on all training examples" in card and card.count("## Data") == 1
+
+
 def test_a_conversion_that_fails_says_why_and_leaves_no_file(tmp_path: Path, stub_jobs: None) -> None:
     result = run_stub(tmp_path / "run", executor="debug", max_evaluations=4)
     result.train_best(epochs=3)  # an empty file

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from gakeras.data import Arrays
 from gakeras.encoding import Genome
 from gakeras.errors import InputError, RunError
 from gakeras.evaluations import evaluation_job
-from gakeras.evolution import Duration, Finished, Measured, Proposal, SearchState, Step
+from gakeras.evolution import Duration, Fidelity, Finished, Measured, Proposal, SearchState, Step
 from gakeras.fitness.objectives import fold_losses, fold_metrics
 from gakeras.history import read_history
 from gakeras.jobs import JobResult
@@ -53,6 +54,17 @@ def test_a_run_with_rungs_is_the_same_every_time_and_its_winner_has_all_folds(tm
     assert first.statuses["stopped"] > 0 and read_history(first.run.root).best.id == best.id  # type: ignore[union-attr]
     assert len(records(first.run.root, "finished")) == 16
     assert not list(first.run.paused.glob("*"))
+
+
+def test_the_finals_are_shown_as_a_part_of_their_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_search(stub_settings(**RUNGS), TABLE, run_dir=tmp_path / "run", progress=True)
+    lines = capsys.readouterr().err.splitlines()
+    finals = [line for line in lines if line.startswith("stub, finals: ")]
+    assert finals[0].startswith("stub, finals: 1 of 15 done, 0 running, best 0.")
+    assert finals[-1].startswith("stub, finals: 15 of 15 done, 0 running, best 0.")
+    assert not any("of 16 done" in line for line in lines[lines.index(finals[0]) :])
 
 
 def test_finalists_are_shown_with_the_loss_that_ranks_them_and_others_with_the_one_fold_they_have(
@@ -126,6 +138,24 @@ def test_resumed_with_a_larger_budget_it_keeps_what_is_measured(tmp_path: Path) 
     assert after[: len(before)] == before and len(keys) == len(set(keys))
 
 
+def test_a_search_that_ended_by_its_budget_is_over_though_its_finals_took_less_than_was_kept_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_EPOCH_CPU_SECONDS", "0.002")
+    changes = RUNGS | {"max_evaluations": None, "max_cpu_seconds": 0.6, "caps": {"max_parameters": 10**6}}
+    first = run_stub(tmp_path / "run", **changes)
+    assert len(first.best.measures["folds"]) == 3
+    assert first.stop_reason == "the CPU-seconds are used up"
+    parts = [record["part"] for record in records(tmp_path / "run", "ended")]
+    assert parts == ["search", "finals"]
+    before = first.run.journal.read_bytes()
+    again = resume(tmp_path / "run", progress=False)
+    assert first.run.journal.read_bytes() == before
+    assert (again.best.id, again.stop_reason) == (first.best.id, first.stop_reason)  # type: ignore[union-attr]
+    more = resume(tmp_path / "run", max_cpu_seconds=1.0, progress=False)
+    assert more.num_evaluations > first.num_evaluations  # type: ignore[union-attr]
+
+
 def test_finals_that_a_session_cuts_are_gone_on_with(tmp_path: Path) -> None:
     class Closing(Session):
         """Ends as soon as the search has."""
@@ -185,6 +215,8 @@ def test_a_front_and_a_selection_within_limits(tmp_path: Path) -> None:
         ({"fidelity": "rung"}, "fidelity.kind"),
         ({"fidelity": {"kind": "rungs", "race": True}}, "race: only with kind='full'"),
         ({"fidelity": "rungs", "algorithm": "generational"}, "algorithm='steady_state'"),
+        ({"fidelity": {"race": True}, "objectives": ["loss", "flops"]}, "fidelity.race: .*nothing else"),
+        ({"fidelity": {"race": True}, "penalty": {"flops": 1e-9}}, "fidelity.race: .*nothing else"),
         ({"fidelity": {"kind": "rungs", "num_finalists": 9}}, "num_finalists must be at most"),
         ({"fidelity": {"kind": "rungs", "num_final_folds": 3}}, "num_final_folds must be at most num_folds"),
         ({"inherit": "weights", "final": {"stop_at": "best"}}, "final.stop_at.*inherit='weights'"),
@@ -246,4 +278,6 @@ def test_a_run_says_how_its_candidates_are_evaluated_and_is_found_again(tmp_path
         result = run_search(settings, arrays, run_dir=run_dir, progress=False)
         assert result.settings.fidelity.kind == open_run(run_dir).settings.fidelity.kind == kind
         assert holds_run(run_dir, settings)
+        with pytest.raises(InputError, match="fidelity"):
+            holds_run(run_dir, replace(settings, fidelity=Fidelity(num_finalists=2)))
         assert bool(records(run_dir, "measured")) == (kind == "rungs")

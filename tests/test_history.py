@@ -51,13 +51,38 @@ def test_what_a_run_that_goes_on_has_begun_is_open(tmp_path):
     assert len(history.evaluations) == 9 and len(history.open_proposals) == 1
 
 
-def test_a_search_has_ended_when_its_winner_was_trained_and_it_was_not_gone_on_with(tmp_path, stub_jobs):
+def test_a_search_has_ended_when_its_winner_was_trained(tmp_path, stub_jobs):
     result = run_stub(tmp_path / "run", max_evaluations=4)
     assert not read_history(tmp_path / "run").has_ended
     result.train_final()
     assert read_history(tmp_path / "run").has_ended
-    resume(tmp_path / "run", max_evaluations=6, progress=False)
-    assert not read_history(tmp_path / "run").has_ended
+
+
+@pytest.mark.parametrize(("number", "is_same"), [(4, True), (1, False)], ids=["the same", "another"])
+def test_a_search_that_was_gone_on_with_has_ended_when_its_present_winner_was_trained(
+    tmp_path, stub_jobs, number, is_same
+):
+    first = run_stub(tmp_path / "run", max_evaluations=number)
+    first.train_final()
+    result = resume(tmp_path / "run", max_evaluations=6, progress=False)
+    assert (result.best.id == first.best.id) == is_same == read_history(tmp_path / "run").has_ended
+    result.train_final()
+    assert read_history(tmp_path / "run").has_ended
+
+
+def test_what_was_given_up_at_the_end_of_the_time_is_no_reason_to_go_on(tmp_path, stub_jobs):
+    result = run_stub(tmp_path / "run", max_evaluations=4)
+    result.train_final()
+    journal = tmp_path / "run" / "journal.jsonl"
+    late = json.loads(next(line for line in journal.read_text().splitlines() if '"proposed"' in line))
+    late |= {"number": 99, "parents": []}
+    ended = {"type": "ended", "part": "search", "reason": "the time is used up", "budget": {}, "elapsed": 9.0}
+    with journal.open("a") as file:
+        file.write(json.dumps(late) + "\n")
+    assert read_history(journal).open_proposals and not read_history(journal).has_ended
+    with journal.open("a") as file:
+        file.write(json.dumps(ended) + "\n")
+    assert read_history(journal).has_ended
 
 
 def test_a_journal_of_every_schema_version_has_a_history():

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "cli": {
         "__init__", "api", "config", "continuing", "data", "diagnosis", "errors", "executors", "exporting",
         "finals", "fitness", "growth", "launcher", "lineage", "report", "results", "resuming", "run",
-        "session", "tensorboard", "validation",
+        "session", "tables", "tensorboard", "validation",
     },
     "cards": {"evolution", "exporting", "exports", "fitness", "journal", "run"},
     "config": {"encoding", "errors", "evolution", "fitness", "scores", "validation"},
@@ -39,6 +39,7 @@ MAY_IMPORT = {
     "data": {"durable", "errors", "seeding"},
     "diagnosis": {"executors", "launcher", "workers"},
     "dispatch": {"errors", "executors", "jobs", "workers"},
+    "display": {"config", "evolution", "fitness", "progress"},
     "durable": set(),
     "encoding": {"errors"},
     "errands": {"config", "dispatch", "errors", "executors", "jobs", "run", "supervision"},
@@ -62,7 +63,7 @@ MAY_IMPORT = {
     "journal": {"errors"},
     "kinds": {"fitness"},
     "launcher": set(),
-    "leaderboard": {"evolution", "fitness"},
+    "leaderboard": {"evolution", "fitness", "tables"},
     "lineage": {
         "beginning", "config", "continuing", "data", "dispatch", "encoding", "errands", "errors", "executors",
         "exporting", "exports", "fitness", "jobs", "journal", "models", "records", "results", "run",
@@ -96,7 +97,7 @@ MAY_IMPORT = {
     "rounds": set(),
     "run": {"config", "data", "errors", "journal"},
     "searching": {
-        "config", "dispatch", "encoding", "evaluations", "evolution", "executors", "fitness", "journal",
+        "config", "dispatch", "display", "encoding", "evaluations", "evolution", "executors", "journal",
         "progress", "replay", "results", "run", "session", "supervision", "tensorboard",
     },
     "scores": set(),

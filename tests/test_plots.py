@@ -102,6 +102,35 @@ def test_the_family_has_a_row_for_the_winner_and_each_of_its_ancestors(history):
     assert len(trace(figure, "ancestor").y) == len(ancestors)
 
 
+@pytest.mark.parametrize(
+    ("changes", "aim", "sign"),
+    [
+        ({}, "loss", -1),
+        ({"penalty": {"parameters": 1e-7}}, "loss + penalty", -1),
+        ({"metric": "f1_macro", "objectives": ["metric"]}, "f1_macro", 1),
+    ],
+    ids=["loss", "loss with a penalty", "metric"],
+)
+def test_the_family_says_what_evolution_is_after_and_how_it_changed(tmp_path, changes, aim, sign):
+    journal = make_journal(tmp_path / "run", 120, settings=made_settings(**changes))
+    records = [json.loads(line) for line in journal.read_text().splitlines()]
+    for epoch in [each["epochs"][0] for r in records for each in r.get("measures", {}).get("folds", ())]:
+        epoch["val_metric"] = 1 - epoch["val_loss"]  # so that the winner has ancestors by its metric too
+    journal.write_text("".join(json.dumps(record) + "\n" for record in records))
+    history = read_history(journal)
+    for note, number in zip(
+        plots.family(history).layout.annotations, history.ancestors(history.best.id), strict=True
+    ):
+        value, gain = history.value(history.individuals[number]), history.gain(number)
+        assert note.text.startswith(f"<b>#{number}</b> {value:.4f}")
+        change = "" if gain is None else f" ({sign * gain:+.4f})"
+        assert note.text.partition(f"{value:.4f}")[2].startswith(f"{change}<br>")
+    assert history.aim == aim
+    first = history.individuals[history.best.id].fitness.values[0]
+    assert history.value(history.best) == -sign * first
+    assert f"the change of the {aim} against the better parent" in report.render_report(history)
+
+
 def test_every_child_of_evaluated_parents_counts_once_for_each_of_its_operators(history):
     children = [e for e in history.succeeded if history.gain(e.number) is not None]
     counts = count_successes(history)

@@ -121,6 +121,22 @@ def test_what_an_earlier_session_did_does_not_count_for_the_pace(clock: Clock) -
     assert "11 of 20 done" in shown.getvalue() and "ETA 4:30" in shown.getvalue()
 
 
+def test_another_part_counts_from_0_at_a_pace_of_its_own_and_the_seconds_run_on(clock: Clock) -> None:
+    with display(total=5, seconds=1000.0) as (bar, shown):
+        clock.now += 300
+        bar.update(5, note="best 0.5")
+        bar.begin("finals", total=9)
+        clock.now += 20
+        bar.update(1, running=2, note="best 0.5")
+        clock.now += 660
+        bar.update(8)
+    assert shown.getvalue().splitlines() == [
+        "digits: 5 of 5 done, 0 running, best 0.5, ETA 0:00",
+        "digits, finals: 1 of 9 done, 2 running, best 0.5, ETA 2:40",
+        "digits, finals: 8 of 9 done, 0 running, ETA 0:20",
+    ]
+
+
 def test_a_terminal_shows_one_live_bar(clock: Clock) -> None:
     with display(is_terminal=True, total=4) as (bar, shown):
         for done in (1, 2, 3, 4):
@@ -137,6 +153,10 @@ def test_a_bar_is_as_full_as_the_budget_that_is_used_most(clock: Clock) -> None:
         clock.now += 50
         bar.update(10)
     assert "digits  25%|" in shown.getvalue()
+    with display(is_terminal=True, total=100) as (bar, shown):
+        bar.begin("finals", total=4)
+        bar.update(1)
+    assert "digits, finals  25%|" in shown.getvalue()
 
 
 def test_a_bar_is_closed_when_the_run_fails(clock: Clock) -> None:

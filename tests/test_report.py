@@ -24,9 +24,10 @@ from gakeras.growth import growth_settings
 from gakeras.history import read_history
 from gakeras.lineage import synthesis_settings
 from gakeras.plots import read_run
-from gakeras.report import render_report, tables, write_report
+from gakeras.report import render_report, summary, tables, write_report
 from gakeras.report.page import content_of
 from gakeras.report.toml import to_toml
+from gakeras.resuming import resume
 
 LIMIT_BYTES = 8_000_000
 
@@ -89,6 +90,26 @@ def test_final_trainings_that_were_done_in_other_ways_are_rows_of_their_own(tmp_
     leaders = tables.leaders(read_history(result.run.root)).rows
     line = "learning optimizer=sgd schedule=cosine"
     assert line in leaders[0][-1] and line in repr(result)
+
+
+def test_after_a_larger_budget_the_present_winner_comes_first_and_the_state_is_its_own(tmp_path, stub_jobs):
+    run_stub(tmp_path / "run", max_evaluations=1).train_final()
+    result = resume(tmp_path / "run", max_evaluations=4, progress=False)
+    history = read_history(tmp_path / "run")
+    assert [row[0].split(" (")[0] for row in tables.trainings(history).rows] == ["earlier winner"]
+    assert "has ended" not in summary.state(history)
+    result.train_final()
+    history = read_history(tmp_path / "run")
+    names = [row[0].split(" (")[0] for row in tables.trainings(history).rows]
+    assert names == ["evolved", "earlier winner"]
+    assert "has ended and its winner was trained" in summary.state(history)
+
+
+@pytest.mark.parametrize(("data", "said"), [({"source": "mnist"}, True), (None, False)])
+def test_only_settings_with_their_data_are_run_again_by_the_command_alone(tmp_path, data, said):
+    text = Page(render(make_journal(tmp_path / "run", 3, settings=made_settings(data=data)))).text
+    assert ("gakeras search again.toml" in text) == said
+    assert ("pass them to gakeras.search with the data" in text) != said
 
 
 def test_a_final_score_that_is_not_finite_is_no_number_in_the_report(tmp_path):

@@ -299,7 +299,10 @@ def test_a_larger_budget_goes_on_where_the_smaller_ended(tmp_path: Path) -> None
     run_stub(tmp_path / "whole", max_evaluations=14)
     run_stub(tmp_path / "parts", max_evaluations=5)
     resume(tmp_path / "parts", max_evaluations=14, progress=False)
-    assert without_times(tmp_path / "parts")[1:] == without_times(tmp_path / "whole")[1:]
+    parts, whole = (without_times(tmp_path / name)[1:] for name in ("parts", "whole"))
+    ends = [record["budget"]["max_evaluations"] for record in parts if record["type"] == "ended"]
+    assert ends == [5, 14]
+    assert [r for r in parts if r["type"] != "ended"] == [r for r in whole if r["type"] != "ended"]
 
 
 def test_abandoned_work_is_done_when_the_run_is_resumed(
@@ -379,6 +382,20 @@ def test_calibration_ends_with_the_session_and_is_done_by_the_next(
     monkeypatch.setenv("STUB_CALIBRATION_SECONDS", "0")
     assert resume(tmp_path / "run", progress=False).num_evaluations == 4  # type: ignore[union-attr]
     assert len(records(tmp_path / "run", "calibrated")) == 1
+
+
+def test_a_calibration_that_is_interrupted_leaves_a_run_to_go_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*given: Any) -> None:
+        raise KeyboardInterrupt
+
+    arguments = {"max_evaluations": 4, "caps": {"max_cpu_seconds": 9.0}}
+    with monkeypatch.context() as patch:
+        patch.setattr("gakeras.searching._calibrate", interrupt)
+        result = run_stub(tmp_path / "run", **arguments)
+    assert result.was_interrupted and result.is_unfinished and not result.num_evaluations
+    assert resume(tmp_path / "run", progress=False).num_evaluations == 4  # type: ignore[union-attr]
 
 
 def test_workers_that_cannot_start_stop_the_run_with_the_reason(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 
 from gakeras.cli import (  # noqa: F401 (commands)
     boards,
@@ -27,6 +28,7 @@ def main() -> None:
 
     Of the ranks of an MPI job only the first comes here to do what it says; the others serve.
     """
+    _say_everything()
     try:
         if num_launched() > 1:
             mpi.open_world()
@@ -42,3 +44,9 @@ def main() -> None:
     except KeyboardInterrupt:
         print("gakeras: interrupted; what had finished is kept, `gakeras resume` goes on", file=sys.stderr)
         sys.exit(INTERRUPTED)
+
+
+def _say_everything() -> None:
+    """Let a terminal without a letter show a question mark for it, and not end the command."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")

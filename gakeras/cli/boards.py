@@ -17,4 +17,4 @@ def tensorboard(run_dir: RunDirArgument) -> None:
     from gakeras.tensorboard import write_events
 
     folder = write_events(run_dir)
-    console.print(f"wrote {folder}", markup=False, highlight=False)
+    console.print(f"wrote {folder}", highlight=False)

@@ -23,9 +23,9 @@ def doctor() -> None:
     for finding in diagnose():
         is_well = is_well and finding.is_fine
         mark = "ok" if finding.is_fine and not finding.advice else "--" if finding.is_fine else "NO"
-        console.print(f"{mark}  {finding.topic:<15} {finding.found}", markup=False, highlight=False)
+        console.print(f"{mark}  {finding.topic:<15} {finding.found}", highlight=False)
         if finding.advice:
-            console.print(f"    {'':<15} {finding.advice}", markup=False, highlight=False)
+            console.print(f"    {'':<15} {finding.advice}", highlight=False)
     console.print("A search can run here." if is_well else "A search cannot run here yet.", highlight=False)
     if not is_well:
         raise typer.Exit(1)

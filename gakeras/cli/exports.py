@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gakeras.cli.options import ProgressOption, app, console
+from gakeras.cli.options import ExecutorOption, ProgressOption, app, console
 from gakeras.errors import InputError
+from gakeras.launcher import num_launched
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,38 +36,53 @@ def export(
             help="Examples for a model and int8: the name of a data set, or an .npz. A run has its own."
         ),
     ] = None,
+    executor: ExecutorOption = None,
     progress: ProgressOption = True,
 ) -> None:
     """Write a model for another runtime, with a model card beside it: FILE.md.
 
     Of a search it is the best network, trained as the run's settings say; of a synthesis the smallest
     within its max_drop, compacted; of a growth the ensemble. LiteRT files are compared by
-    pip install "gakeras[litert]", and ONNX is written by pip install "gakeras[onnx]".
+    pip install "gakeras[litert]", and ONNX is written by pip install "gakeras[onnx]". What is left to do
+    for a run is done by its own workers, or by those of --executor.
 
     Example: gakeras export runs/mnist mnist.tflite --format litert_int8
 
     Example: gakeras export mnist.keras mnist.onnx
     """
     if source.is_dir() or source.suffix != ".keras":
-        path = _export_run(source, file, format, progress)
+        path = _export_run(source, file, format, executor, progress)
     else:
         path = _export_model(source, file, format, data)
-    console.print(f"wrote {path} and {path}.md", markup=False, highlight=False)
+    console.print(f"wrote {path} and {path}.md", highlight=False)
 
 
-def _export_run(run_dir: Path, file: Path, format: str | None, progress: bool) -> Path:
+def _export_run(run_dir: Path, file: Path, format: str | None, executor: str | None, progress: bool) -> Path:
+    from gakeras.executors import choose_executor
     from gakeras.growth import Growth, open_growth
     from gakeras.lineage import Lineage, open_synthesis
     from gakeras.results import SearchResult
     from gakeras.run import open_run
 
+    if executor is not None:
+        choose_executor(executor)  # a wrong name is a mistake, also where nobody is needed
     run = open_run(run_dir)
     match run.kind:
         case "synthesis":
-            return Lineage(open_synthesis(run_dir)).export(file, format=format)
+            synthesis = open_synthesis(run_dir)
+            choice = executor or _at_hand(synthesis.plan.workers.executor)
+            return Lineage(synthesis, executor=choice).export(file, format=format)
         case "growth":
-            return Growth(open_growth(run_dir)).export(file, format=format)
-    return SearchResult(run, progress=progress).export(file, format=format)
+            growth = open_growth(run_dir)
+            choice = executor or _at_hand(growth.plan.workers.executor)
+            return Growth(growth, executor=choice).export(file, format=format)
+    choice = executor or _at_hand(run.settings.workers.executor)
+    return SearchResult(run, executor=choice, progress=progress).export(file, format=format)
+
+
+def _at_hand(recorded: str) -> str:
+    """Return a run's own executor, or without its MPI ranks whatever this machine has."""
+    return "auto" if recorded == "mpi" and num_launched() == 1 else recorded
 
 
 def _export_model(source: Path, file: Path, format: str | None, data: str | None) -> Path:

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from gakeras import __version__
+from gakeras.errors import InputError
 
 if TYPE_CHECKING:
     from gakeras.api import Growth, Lineage
@@ -40,7 +41,8 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
-console = Console(soft_wrap=True)
+console = Console(soft_wrap=True, markup=False, emoji=False)
+"""Says names and paths as they are; with markup `a[b]` would lose its end."""
 
 
 def _print_version(is_asked: bool) -> None:
@@ -122,10 +124,23 @@ def resumed_if_there(
     session: Session,
     progress: bool,
 ) -> SearchResult | Lineage | Growth | None:
-    """Go on with a run of these settings, where that is wanted and there is one."""
+    """Go on with a run of these settings, where that is wanted and there is one.
+
+    Raises:
+        InputError: It is wanted, and no run is named: every call would begin another one.
+    """
     from gakeras.resuming import resume_under
 
-    if mode is not ResumeMode.auto or run_dir is None or not holds(run_dir, settings):
+    if mode is not ResumeMode.auto:
+        return None
+    if run_dir is None:
+        raise InputError(
+            "Only a run with a name can be gone on with.",
+            expected="--run-dir beside --resume auto",
+            received="--resume auto alone",
+            way_out="Name the directory of the run, for example `--run-dir runs/mnist`.",
+        )
+    if not holds(run_dir, settings):
         return None
     return resume_under(run_dir, settings, session=session, progress=progress)
 

@@ -37,4 +37,4 @@ def report(
         ) from None
     folder = run_dir if run_dir.is_dir() else run_dir.parent
     path = write_report(run_dir, html or folder / "report.html")
-    console.print(f"wrote {path}", markup=False, highlight=False)
+    console.print(f"wrote {path}", highlight=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from gakeras.cli.growths import finish_growth, growth_as_json, show_growth
@@ -110,7 +111,7 @@ def show(
     if as_json:
         print(json.dumps(_as_json(result, top), indent=2))
         return
-    console.print(repr(result), markup=False, highlight=False)
+    console.print(repr(result), highlight=False)
     if result.statuses.get("ok"):
         console.print(_leaderboard(result, top))
 
@@ -133,9 +134,19 @@ def _grace_seconds(run_dir: Path) -> float:
 
 def _leaderboard(result: SearchResult, top: int) -> Table:
     rows = result.rows(top)
-    table = Table(title=f"best {len(rows)} of {result.num_evaluations} evaluations", show_lines=True)
+    table = Table(
+        title=f"best {len(rows)} of {result.num_evaluations} evaluations",
+        box=SIMPLE_HEAD,  # narrow, to leave the genomes what they need of 80 columns
+        show_lines=True,
+        collapse_padding=True,
+        pad_edge=False,
+        show_edge=False,
+    )
     for column in result.columns:
-        table.add_column(column, justify="left" if column == "genome" else "right")
+        if column == "genome":
+            table.add_column(column, overflow="fold")
+        else:
+            table.add_column(column.replace(" ", "\n"), justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*map(str, row))
     return table
@@ -147,7 +158,7 @@ def _finite(value: float) -> float | None:
 
 
 def _as_json(result: SearchResult, top: int) -> dict[str, Any]:
-    from gakeras.fitness.objectives import final_losses, fold_losses, fold_metrics, spread
+    from gakeras.fitness.objectives import final_losses, fold_losses, fold_metrics, measure, spread
 
     return {
         "run_dir": str(result.run.root),
@@ -157,7 +168,8 @@ def _as_json(result: SearchResult, top: int) -> dict[str, Any]:
         "leaderboard": [
             {
                 "id": individual.id,
-                "loss": individual.loss,
+                "loss": _finite(measure(individual.measures, "loss")),
+                "objectives": [_finite(value) for value in individual.fitness.values],
                 "loss_spread": _finite(spread(fold_losses(individual.measures))),
                 "num_folds": len(individual.measures["folds"]),
                 "final_losses": [_finite(loss) for loss in final_losses(individual.measures)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,11 +31,14 @@ from gakeras.cli.options import (
     with_options,
 )
 from gakeras.errors import Unfinished
+from gakeras.tables import millions
 
 if TYPE_CHECKING:
     from gakeras.finals import TrainingSummary
     from gakeras.results import SearchResult
     from gakeras.session import Session
+
+MAX_REASON = 200
 
 
 @app.command()
@@ -92,7 +96,7 @@ def search(
 
 def finish_search(result: SearchResult, session: Session) -> None:
     """Say what a search came to; train its winner beside the baselines, and save it."""
-    console.print(repr(result), markup=False, highlight=False)
+    console.print(repr(result), highlight=False)
     if result.was_interrupted:
         raise KeyboardInterrupt
     if result.is_unfinished:
@@ -118,18 +122,25 @@ def _comparison(summaries: list[TrainingSummary], result: SearchResult) -> Table
     table.add_column("model", overflow="fold")
     for column in ("avg", "std", "min", "max", "loss", "parameters", "MFLOPs"):
         table.add_column(column, justify="right", no_wrap=True)
-    scale = 100 if is_accuracy else 1
     for summary in summaries:
-        table.add_row(
-            "evolved" if summary.name == "best" else summary.name,
-            *(f"{scale * value:.2f}" for value in (summary.avg, summary.std, summary.min, summary.max)),
-            f"{sum(summary.losses) / len(summary.losses):.4f}",
-            f"{summary.parameters:,}",
-            f"{summary.flops / 1e6:.2f}",
-        )
+        table.add_row(*_row(summary, is_accuracy))
     published = result.settings.published
     if published is not None:
         table.add_section()
         for name, row in published.rows.items():
             table.add_row(f"{published.title}: {name}", *(f"{value:.2f}" for value in row), "", "", "")
     return table
+
+
+def _row(summary: TrainingSummary, is_accuracy: bool) -> tuple[str, ...]:
+    """Return the row of a network; of one that failed why, and nothing else."""
+    if summary.failure is not None:
+        return (f"{summary.name}, failed: {shorten(summary.failure, MAX_REASON)}",)
+    metrics = (summary.avg, summary.std, summary.min, summary.max)
+    return (
+        "evolved" if summary.name == "best" else summary.name,
+        *(f"{100 * metric:.2f}" if is_accuracy else f"{metric:.4g}" for metric in metrics),
+        f"{sum(summary.losses) / len(summary.losses):.4f}",
+        f"{summary.parameters:,}",
+        millions(summary.flops),
+    )

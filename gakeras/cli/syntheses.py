@@ -109,7 +109,7 @@ def finish_synthesis(lineage: Lineage) -> None:
 
 def show_lineage(lineage: Lineage) -> None:
     """Print a lineage, and published tables beside ours where its config has them."""
-    console.print(repr(lineage), markup=False, highlight=False)
+    console.print(repr(lineage), highlight=False)
     if lineage.settings.published is not None and lineage.history:
         for table in _beside_published(lineage):
             console.print(table)

@@ -143,6 +143,11 @@ class Settings:
         obstacle = self._obstacle_to_steps()
         if obstacle is not None and not fidelity.is_plain:
             raise ValueError(f"{obstacle} with fidelity.kind={fidelity.kind!r}, race={fidelity.race}")
+        if fidelity.race and (len(self.objectives) > 1 or self.penalty):
+            raise ValueError(
+                f"fidelity.race: candidates are stopped by their loss, so nothing else may count, received "
+                f"objectives={self.objectives}, penalty={self.penalty}"
+            )
         if fidelity.kind == "rungs" and fidelity.num_finalists > self.population_size:
             raise ValueError(
                 f"fidelity.num_finalists must be at most population_size, received "
@@ -229,6 +234,15 @@ class Settings:
     def num_candidate_folds(self) -> int:
         """On how many folds a candidate is trained that nothing stops, the finals left out."""
         return 1 if self.has_finals else self.num_folds
+
+    @property
+    def budget(self) -> dict[str, float | None]:
+        """How much a search may take in all, by the names of the settings."""
+        return {
+            "max_evaluations": self.max_evaluations,
+            "max_seconds": self.max_seconds,
+            "max_cpu_seconds": self.max_cpu_seconds,
+        }
 
     @property
     def has_finals(self) -> bool:

@@ -25,7 +25,7 @@ from gakeras.evolution.pieces import Timing
 from gakeras.evolution.proposal import Proposer, make_toolbox
 from gakeras.evolution.schedule import LongestFirst, predict_by_flops
 from gakeras.evolution.settings import Caps, Variation
-from gakeras.evolution.state import Abandoned, Event, Finished, Measured, Proposal, SearchState
+from gakeras.evolution.state import Abandoned, Ended, Event, Finished, Measured, Proposal, SearchState
 from gakeras.evolution.surrogate import Screener, Screening, genome_features
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Timing",
     "fit_cost_model",
     "Duration",
+    "Ended",
     "Event",
     "Fidelity",
     "Finals",

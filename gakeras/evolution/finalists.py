@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
+from typing import NamedTuple
 
 from gakeras.evolution.budget import Budget
 from gakeras.evolution.individual import Fitness, Individual
@@ -25,17 +26,32 @@ from gakeras.jobs import JobResult
 MARGIN = 1.2
 """What finals are predicted to cost is multiplied by this before it is kept back."""
 
-FinalResults = Mapping[tuple[int, Stage, int], JobResult]
-"""Results of finalists' folds by (number of the individual, stage, fold)."""
+FoldKey = tuple[int, Stage, int]
+"""The number of a finalist, the stage, and the fold."""
+
+FinalResults = Mapping[FoldKey, JobResult]
+"""Results of finalists' folds."""
+
+
+class Extent(NamedTuple):
+    """On how many folds beside the first finalists are trained, and on how many at the final length."""
+
+    others: int
+    at_length: int
+
+    def holds(self, stage: Stage, fold: int) -> bool:
+        """Tell whether a fold of a stage belongs to it."""
+        return fold <= self.others if stage == "folds" else fold < self.at_length
 
 
 @dataclass(frozen=True)
 class Finals:
     """How finalists are compared: how many, on how many folds, and over how many epochs.
 
-    `final_epochs` is the length of the final training. No more folds of that length are done, the
-    same for all, than keep the finals within `max_cpu_seconds` and, on `slots` workers, within
-    `max_seconds`, where these are given.
+    `final_epochs` is the length of the final training. No more folds are done, the same for all, than
+    keep the finals within `max_cpu_seconds` and, on `slots` workers, within `max_seconds`, where these
+    are given: first there are fewer of the final length, then fewer of the others. An epoch of the final
+    training is taken to cost `final_slowdown` times one of the search, until some have been measured.
     """
 
     num_finalists: int
@@ -46,6 +62,7 @@ class Finals:
     max_cpu_seconds: float | None = None
     max_seconds: float | None = None
     slots: int = 1
+    final_slowdown: float = 1.0
 
     def chosen(self, state: SearchState) -> tuple[Individual, ...]:
         """Return the finalists, from the islands in turn: the best of each, then the second of each.
@@ -59,54 +76,73 @@ class Finals:
         unique = {individual.id: individual for individual in reversed(in_turn)}
         return tuple([each for each in in_turn if unique[each.id] is each][: self.num_finalists])
 
-    def final_folds(self, state: SearchState) -> int:
-        """Return on how many folds the finalists are trained at the final length."""
+    def extent(self, state: SearchState) -> Extent:
+        """Return on how many folds the finalists are trained."""
         wanted = self.num_folds if self.num_final_folds is None else self.num_final_folds
-        return next((number for number in range(wanted, 0, -1) if self._fits(number, state)), 0)
+        others = self.num_folds - 1
+        extents = [Extent(others, number) for number in range(wanted, -1, -1)]
+        extents += [Extent(number, 0) for number in range(others - 1, -1, -1)]
+        return next((extent for extent in extents if self._fits(extent, state)), Extent(0, 0))
 
     def reserve(self, state: SearchState) -> tuple[float, float]:
         """Return the (CPU-seconds, seconds) to keep back, were the search to end now.
 
         Folds that are done, before a run was resumed with a larger budget, need none.
         """
-        cpu_seconds, seconds = self._cost(self.final_folds(state), state, state.finals)
-        return MARGIN * cpu_seconds, MARGIN * seconds
+        plan = self._plan(self.extent(state), state)
+        left = [price for key, price in self._prices(plan, state).items() if key not in state.finals]
+        return MARGIN * sum(left), MARGIN * self._seconds(left, state)
 
     def steps(self, state: SearchState) -> list[Step]:
         """Return what is to be done for the finalists, the other folds first, and not done yet."""
         steps: list[Step] = []
-        for stage, fold, finalist, to_epoch in self._plan(self.final_folds(state), state):
+        for stage, fold, finalist, to_epoch in self._plan(self.extent(state), state):
             if (finalist.id, stage, fold) not in state.finals:
                 proposal = Proposal(finalist.id, finalist.genome, finalist.parents)
                 steps.append(Step(proposal, Stretch((fold,), 0, to_epoch), stage))
         return steps
 
-    def _plan(self, final_folds: int, state: SearchState) -> list[tuple[Stage, int, Individual, int]]:
+    def _plan(self, extent: Extent, state: SearchState) -> list[tuple[Stage, int, Individual, int]]:
         """Return every fold of the finals as (stage, fold, finalist, epochs), in their order."""
         stages: list[tuple[Stage, int, int]] = [
-            ("folds", fold, self.epochs) for fold in range(1, self.num_folds)
+            ("folds", fold, self.epochs) for fold in range(1, 1 + extent.others)
         ]
-        stages += [("final", fold, self.final_epochs) for fold in range(final_folds)]
+        stages += [("final", fold, self.final_epochs) for fold in range(extent.at_length)]
         chosen = self.chosen(state)
         return [(stage, fold, each, epochs) for stage, fold, epochs in stages for each in chosen]
 
-    def _cost(self, final_folds: int, state: SearchState, done: FinalResults) -> tuple[float, float]:
-        """Return the CPU-seconds of all folds but those that are done, and the seconds until the last ends.
+    def _prices(
+        self, plan: Sequence[tuple[Stage, int, Individual, int]], state: SearchState
+    ) -> dict[FoldKey, float]:
+        """Return the CPU-seconds of every fold of a plan: what it took, or what the finalist's epochs say."""
+        slowdown = self._slowdown(state)
+        prices: dict[FoldKey, float] = {}
+        for stage, fold, each, epochs in plan:
+            done = state.finals.get((each.id, stage, fold))
+            expected = epochs * epoch_seconds(each) * (slowdown if stage == "final" else 1.0)
+            prices[each.id, stage, fold] = expected if done is None else done.charged_cpu_seconds
+        return prices
 
-        Predicted from the finalists' own epochs; every worker that is free takes the next fold.
-        """
-        folds = [
-            epochs * epoch_seconds(each)
-            for stage, fold, each, epochs in self._plan(final_folds, state)
-            if (each.id, stage, fold) not in done
+    def _slowdown(self, state: SearchState) -> float:
+        """Return how much dearer an epoch of the final training is, as measured where some have been."""
+        seconds = {each.id: self.final_epochs * epoch_seconds(each) for each in self.chosen(state)}
+        done = [
+            (result.charged_cpu_seconds, seconds[number])
+            for (number, stage, _), result in state.finals.items()
+            if stage == "final" and result.status == "ok" and seconds.get(number)
         ]
-        pace = state.busy_seconds / state.cpu_seconds if state.cpu_seconds else 1.0
-        return sum(folds), pace * makespan(folds, self.slots)
+        return sum(taken for taken, _ in done) / sum(own for _, own in done) if done else self.final_slowdown
 
-    def _fits(self, final_folds: int, state: SearchState) -> bool:
-        limits = [math.inf if each is None else each for each in (self.max_cpu_seconds, self.max_seconds)]
-        costs = self._cost(final_folds, state, {})
-        return all(cost <= limit for cost, limit in zip(costs, limits, strict=True))
+    def _seconds(self, prices: Iterable[float], state: SearchState) -> float:
+        """Return the seconds until the last fold ends; every worker that is free takes the next one."""
+        pace = state.busy_seconds / state.cpu_seconds if state.cpu_seconds else 1.0
+        return pace * makespan(prices, self.slots)
+
+    def _fits(self, extent: Extent, state: SearchState) -> bool:
+        prices = list(self._prices(self._plan(extent, state), state).values())
+        costs = sum(prices), self._seconds(prices, state)
+        limits = self.max_cpu_seconds, self.max_seconds
+        return all(limit is None or cost <= limit for cost, limit in zip(costs, limits, strict=True))
 
 
 def run_finals(state: SearchState, finals: Finals, workers: Workers, budget: Budget) -> Iterator[list[Event]]:
@@ -117,17 +153,20 @@ def run_finals(state: SearchState, finals: Finals, workers: Workers, budget: Bud
     for each finalist: train on all folds at the length of the final training
     ```
 
-    A finalist that came last may have made the finals dearer than was kept back for them: no more
-    folds are done at the final length than what is left of the CPU-seconds is enough for.
+    A finalist that came last may have made the finals dearer than was kept back for them, and so may an
+    epoch of the final training that is dearer than it was taken for: no fold is begun that what is
+    left of the CPU-seconds is not enough for, for all finalists.
     What is not done when the time is up is left out, so that finalists are compared on the
     folds they have in common.
     """
     waiting, running = _within(budget, finals, state).steps(state), dict[str, Step]()
+    begun: set[tuple[Stage, int]] = set()
     while (waiting or running) and budget.seconds_left() != 0.0:
         may_start = budget.session is None or not budget.session.is_closing(state.durations)
         while may_start and waiting and len(running) < workers.slots:
             step = waiting.pop(0)
             running[step.job_id] = step
+            begun.add((step.stage, step.fold))
             workers.submit(step)
         if not running:
             return
@@ -136,36 +175,49 @@ def run_finals(state: SearchState, finals: Finals, workers: Workers, budget: Bud
             yield list(events)
         for event in events:
             state.add_piece(event)
+        if events:
+            extent = _within(budget, finals, state).extent(state)
+            waiting = [
+                step
+                for step in waiting
+                if (step.stage, step.fold) in begun or extent.holds(step.stage, step.fold)
+            ]
 
 
 def rank_finalists(
     individuals: Sequence[Individual], finals: FinalResults, num_finalists: int
 ) -> list[Individual]:
-    """Return those that got all folds, best first, with all folds as their measures and fitness.
+    """Return those that can be compared, best first, with the folds they share as measures and fitness.
 
-    They are ranked by the mean loss at the final length over the folds that all have; where
-    there is none, by the mean over all folds at the length of the search. Penalties are added to both.
-    Where `num_finalists` have folds of that length, others have none because they were finalists of a
-    smaller budget, and come last.
+    What counts are the folds that `num_finalists` have, those that failed on one left out: others were
+    finalists of a smaller budget, or the time was up before they had any. They are ranked by the mean
+    loss at the final length; where too few have any of that, by the mean over the folds at the length of
+    the search. Penalties are added to both. Who has fewer of the final length comes last.
     """
-    numbers = {number for number, _, _ in finals}
-    num_folds = max([fold + 1 for _, stage, fold in finals if stage == "folds"], default=0)
-    ranked = [
-        _with_all_folds(individual, finals, num_folds)
-        for individual in individuals
-        if individual.id in numbers and _has_all_folds(individual.id, finals, num_folds)
-    ]
-    if not num_folds or not ranked:
+    num_done = {
+        each.id: _num_in_a_row(each.id, "folds", finals)
+        for each in individuals
+        if _takes_part(each.id, finals)
+    }
+    num_failed = len({number for number, _, _ in finals} - num_done.keys())
+    enough = max(1, min(num_finalists, len(individuals)) - num_failed)
+    num_others = _reached_by(enough, num_done.values())
+    if not num_others:
         return []
+    ranked = [
+        _with_folds(each, finals, num_others)
+        for each in individuals
+        if num_done.get(each.id, 0) >= num_others
+    ]
     at_length = {each.id: _losses_at_length(each.id, finals) for each in ranked}
-    trained = [losses for losses in at_length.values() if losses]
-    is_complete = len(trained) >= min(num_finalists, len(ranked))
-    shared = set.intersection(*map(set, trained if is_complete else at_length.values()))
+    num_finals = _reached_by(enough, [_num_in_a_row(each.id, "final", finals) for each in ranked])
 
     def key(finalist: Individual) -> tuple[bool, float, float]:
-        losses = [loss for fold, loss in at_length[finalist.id].items() if fold in shared]
-        mean = statistics.fmean(losses) + _penalty(finalist) if losses else 0.0
-        return (bool(shared) and not losses, mean, finalist.loss)
+        losses = [at_length[finalist.id].get(fold) for fold in range(num_finals)]
+        known = [loss for loss in losses if loss is not None]
+        is_complete = len(known) == num_finals
+        mean = statistics.fmean(known) + _penalty(finalist) if known and is_complete else 0.0
+        return (not is_complete, mean, finalist.loss)
 
     return sorted(ranked, key=key)
 
@@ -201,7 +253,7 @@ def _within(budget: Budget, finals: Finals, state: SearchState) -> Finals:
 
 def _measured(running: dict[str, Step], ended: Finished) -> Measured:
     step = running.pop(ended.result.job_id)
-    return Measured(step.number, ended.result, step.stage, (step.stretch.folds or (0,))[0])
+    return Measured(step.number, ended.result, step.stage, step.fold)
 
 
 def _penalty(individual: Individual) -> float:
@@ -209,9 +261,22 @@ def _penalty(individual: Individual) -> float:
     return individual.loss - statistics.fmean(fold_losses(individual.measures).values())
 
 
-def _has_all_folds(number: int, finals: FinalResults, num_folds: int) -> bool:
-    results = [finals.get((number, "folds", fold)) for fold in range(1, num_folds)]
-    return all(result is not None and result.status == "ok" for result in results)
+def _takes_part(number: int, finals: FinalResults) -> bool:
+    """Tell whether an individual has folds in the finals, and none at the length of the search has failed."""
+    results = [(stage, result) for (other, stage, _), result in finals.items() if other == number]
+    return bool(results) and all(stage != "folds" or result.status == "ok" for stage, result in results)
+
+
+def _num_in_a_row(number: int, stage: Stage, finals: FinalResults) -> int:
+    """Return how many folds of a stage an individual has, up to the first that is missing."""
+    first = 1 if stage == "folds" else 0  # the first fold is that of the search
+    return next(fold for fold in count(first) if (number, stage, fold) not in finals) - first
+
+
+def _reached_by(enough: int, numbers: Iterable[int]) -> int:
+    """Return the largest number that at least `enough` of some numbers reach; 0 where there are fewer."""
+    largest_first = sorted(numbers, reverse=True)
+    return largest_first[enough - 1] if enough <= len(largest_first) else 0
 
 
 def _losses_at_length(number: int, finals: FinalResults) -> dict[int, float]:
@@ -223,8 +288,8 @@ def _losses_at_length(number: int, finals: FinalResults) -> dict[int, float]:
     }
 
 
-def _with_all_folds(individual: Individual, finals: FinalResults, num_folds: int) -> Individual:
-    others = [finals[individual.id, "folds", fold].measures["folds"][0] for fold in range(1, num_folds)]
+def _with_folds(individual: Individual, finals: FinalResults, num_others: int) -> Individual:
+    others = [finals[individual.id, "folds", fold].measures["folds"][0] for fold in range(1, 1 + num_others)]
     at_length = [
         result.measures["folds"][0]
         for (number, stage, _), result in sorted(finals.items())

@@ -55,7 +55,12 @@ class Step:
         """The name of the job, unlike any other that is under way."""
         if self.stage == "search":
             return str(self.number)
-        return f"{self.number}/{self.stage}/{(self.stretch.folds or (0,))[0]}"
+        return f"{self.number}/{self.stage}/{self.fold}"
+
+    @property
+    def fold(self) -> int:
+        """The first of its folds, which for a finalist's step is the only one."""
+        return (self.stretch.folds or (0,))[0]
 
 
 @dataclass(frozen=True)

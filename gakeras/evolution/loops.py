@@ -139,6 +139,7 @@ def absorb(state: SearchState, event: Measured | Finished, *, assess: Assess, re
         return
     newcomer = _individual(state, event, assess)
     if newcomer is not None:
+        _accept(state, [newcomer])
         state.population = replace(state, [newcomer])
 
 
@@ -151,6 +152,7 @@ def absorb_later(
         state.newcomers = (*state.newcomers, newcomer)
     if state.num_in_generation >= generation_size and not state.in_flight:
         in_order = sorted(state.newcomers, key=lambda individual: individual.id)
+        _accept(state, in_order)
         state.population = replace(state, in_order)
         state.newcomers, state.num_in_generation = (), 0
 
@@ -226,10 +228,13 @@ def _abandoned(state: SearchState) -> Iterator[list[Event]]:
         yield [Abandoned(number) for number in state.in_flight]
 
 
+def _accept(state: SearchState, newcomers: Sequence[Individual]) -> None:
+    state.accepted += [(newcomer.genome, newcomer.fitness.values[0]) for newcomer in newcomers]
+
+
 def _individual(state: SearchState, event: Finished, assess: Assess) -> Individual | None:
     proposal = state.add_result(event)
     fitness = assess(event.result)
     if fitness is None or any(map(math.isnan, fitness.values)):
         return None
-    state.accepted.append((proposal.genome, fitness.values[0]))
     return Individual(event.number, proposal.genome, fitness, event.result.measures, proposal.parents)

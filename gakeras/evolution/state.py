@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -64,7 +65,16 @@ class Abandoned:
     number: int
 
 
-Event = Proposal | Measured | Finished | Abandoned
+@dataclass(frozen=True)
+class Ended:
+    """A part of a run that is over under a budget: under the same one there is nothing more to do."""
+
+    part: Literal["search", "finals"]
+    reason: str
+    budget: Mapping[str, float | None]
+
+
+Event = Proposal | Measured | Finished | Abandoned | Ended
 
 
 @dataclass
@@ -83,7 +93,7 @@ class SearchState:
     `cpu_seconds` and `busy_seconds` are what the workers have spent, and `timings` what
     epochs of networks of different sizes took. `learnt` maps a number of epochs to the lowest training
     loss that any network had on the first fold after so many. `accepted` are the genomes, with their losses,
-    of all individuals that ever became one.
+    of all individuals that ever became one, in the order in which they counted.
     """
 
     population: tuple[Individual, ...] = ()

@@ -80,6 +80,8 @@ class Screener:
 def genome_features(genome: Genome, input_shape: Shape, outputs: int) -> dict[str, float]:
     """Return what trees may split on: sizes, and for each kind of block its number, means and choices.
 
+    Genes of learning are one block more; of a learning rate it is the logarithm that counts.
+
     >>> genome = Genome.parse("dense #10 activation=relu\\ndense #30 activation=tanh")
     >>> features = genome_features(genome, (4,), outputs=3)
     >>> features["dense"], features["dense.units"], features["dense.activation=tanh"]
@@ -87,10 +89,12 @@ def genome_features(genome: Genome, input_shape: Shape, outputs: int) -> dict[st
     """
     cost = genome_cost(genome, input_shape, outputs)
     features = Counter[str]()
-    for block in genome.blocks:
+    for block in (*genome.blocks, *genome.learning):
         features[block.kind] += 1
         for each in (each for each in fields(block) if each.compare):
             value = getattr(block, each.name)
+            if each.name == "learning_rate" and value is not None:
+                value = math.log10(value)
             if isinstance(value, str | tuple) or value is None:
                 for choice in value if isinstance(value, tuple) else (value,):
                     features[f"{block.kind}.{each.name}={choice}"] += 1

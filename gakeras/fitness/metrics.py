@@ -46,7 +46,8 @@ def metric_of(task: Task, y: np.ndarray, outputs: np.ndarray, name: str) -> floa
         name: That of a scorer.
 
     Returns:
-        The score; NaN where the targets lack a class that the scorer needs.
+        The score; NaN where the targets lack a class that the scorer needs, or where it does not take
+        the numbers that a network has predicted, as a logarithm those below 0.
 
     >>> task, y, outputs = Task("binary", 1), np.array([0, 1, 1, 0]), np.array([[0.2], [0.9], [0.4], [0.3]])
     >>> metric_of(task, y, outputs, "accuracy"), metric_of(task, y, outputs, "roc_auc")
@@ -60,12 +61,16 @@ def metric_of(task: Task, y: np.ndarray, outputs: np.ndarray, name: str) -> floa
         truth = y.reshape(outputs.shape)
     with warnings.catch_warnings():  # a class that is never predicted has the precision 0
         warnings.simplefilter("ignore", UndefinedMetricWarning)
+        scorer, answers = get_scorer(name), _answers(task)
         try:
-            return float(get_scorer(name)(_answers(task), outputs.astype(np.float64), truth))
+            return float(scorer(answers, outputs.astype(np.float64), truth))
         except ValueError:
             if task.is_classification and len(np.unique(truth)) < max(task.outputs, 2):
                 return math.nan
-            raise
+            if task.is_classification:
+                raise
+            scorer(answers, truth.astype(np.float64), truth)  # raises where it is no scorer for such targets
+            return math.nan
 
 
 def _answers(task: Task) -> object:

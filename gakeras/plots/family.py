@@ -20,9 +20,9 @@ LANES = 0.18
 def family(history: History) -> go.Figure:
     """Return the winner and all its ancestors, a row each, the youngest on top, with lines of descent.
 
-    A row says the loss, how much it is below or above that of the better parent, and the
-    operators. The further right an individual lies, the more generations are behind it:
-    founders are at the very left. Green is better than both parents.
+    A row says what evolution is after, the loss or the metric, how much it is below or above that of the
+    better parent, and the operators. The further right an individual lies, the more generations are behind
+    it: founders are at the very left. Green is better than both parents.
 
     >>> figure = family(history)
     """
@@ -95,9 +95,10 @@ def _colour(improvement: float | None, is_best: bool) -> str:
 
 def _row_text(history: History, number: int, improvement: float | None) -> str:
     individual = history.individuals.get(number)
-    loss = f"{individual.loss:.4f}" if individual else "no loss"
-    change = "" if improvement is None else f" ({-improvement:+.4f})"
+    value = f"{history.value(individual):.4f}" if individual else f"no {history.aim}"
+    sign = 1 if history.is_after_metric else -1  # a metric rises where it improves
+    change = "" if improvement is None else f" ({sign * improvement:+.4f})"
     operators = ", ".join(history.proposals[number].operators)
     if len(operators) > MAX_LETTERS:
         operators = operators[:MAX_LETTERS] + "…"
-    return f"<b>#{number}</b> {loss}{change}<br>{escape(operators)}"
+    return f"<b>#{number}</b> {value}{change}<br>{escape(operators)}"

@@ -15,7 +15,8 @@ from gakeras.plots.text import failure_hover, individual_hover
 def progress(history: History) -> go.Figure:
     """Return the loss of every evaluation and the best one so far, as a line that never rises.
 
-    Where evolution is after a metric it is that, and the line never falls. Two buttons switch between
+    With a penalty it is the loss with that, as evolution sees it, and the axis says so. Where evolution
+    is after a metric it is that, and the line never falls. Two buttons switch between
     evaluations and seconds of the run's budget. An evaluation that failed is a cross at the height of
     the worst, one that was stopped early a triangle there, each with its reason.
 
@@ -24,8 +25,8 @@ def progress(history: History) -> go.Figure:
     if not history.evaluations:
         return empty("Nothing has been evaluated yet.")
     scored = [(e, e.individual) for e in history.evaluations if e.individual is not None]
-    metric = history.settings.metric if history.settings.objectives[0] == "metric" else None
-    values = [-each.fitness.values[0] if metric else each.loss for _, each in scored]
+    is_metric = history.is_after_metric
+    values = [history.value(individual) for _, individual in scored]
     order = {evaluation.number: place for place, evaluation in enumerate(history.evaluations, start=1)}
     places = [order[evaluation.number] for evaluation, _ in scored]
     times = [evaluation.elapsed for evaluation, _ in scored]
@@ -43,7 +44,7 @@ def progress(history: History) -> go.Figure:
         go.Scatter(
             name="best so far",
             x=places,
-            y=list(accumulate(values, max if metric else min)),
+            y=list(accumulate(values, max if is_metric else min)),
             mode="lines",
             line={"color": BLUE, "width": 2.5, "shape": "hv"},
             hoverinfo="skip",
@@ -60,7 +61,7 @@ def progress(history: History) -> go.Figure:
             go.Scatter(
                 name=name,
                 x=xs[-1][0],
-                y=[(min if metric else max)(values, default=1.0)] * len(unscored),
+                y=[(min if is_metric else max)(values, default=1.0)] * len(unscored),
                 mode="markers",
                 marker={"color": colour, "size": 7, "symbol": symbol},
                 hovertext=[failure_hover(evaluation) for evaluation in unscored],
@@ -72,7 +73,7 @@ def progress(history: History) -> go.Figure:
         evaluations=[{"x": [by_place for by_place, _ in xs]}, _title("evaluations")],
         time=[{"x": [by_time for _, by_time in xs]}, _title("seconds")],
     )
-    height = {"title": {"text": str(metric)}} if metric else loss_axis(values)
+    height = {"title": {"text": history.aim}} if is_metric else loss_axis(values, history.aim)
     return styled(traces, xaxis=axis, yaxis=height, updatemenus=buttons)
 
 

@@ -74,9 +74,9 @@ def switch(**choices: Mapping[str, Any] | list[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def loss_axis(losses: list[float]) -> dict[str, Any]:
+def loss_axis(losses: list[float], name: str = "loss") -> dict[str, Any]:
     """Return an axis of losses: logarithmic where they are positive and differ by more than ten times."""
-    title = {"title": {"text": "validation loss"}}
+    title = {"title": {"text": f"validation {name}"}}
     if losses and min(losses) > 0 and max(losses) > 10 * min(losses):
         return {**title, "type": "log", "dtick": "D2", "minorloglabels": "complete"}
     return title

@@ -5,6 +5,7 @@ Plotly reads its labels as a little HTML, so that all text from a journal is esc
 
 from __future__ import annotations
 
+import statistics
 import textwrap
 from html import escape
 
@@ -86,8 +87,11 @@ def origin_lines(proposal: Proposal) -> list[str]:
 
 
 def score_text(individual: Individual) -> str:
-    """Return the loss of an individual with its spread over the folds."""
-    return f"loss {individual.loss:.4f}{spread_text(fold_losses(individual.measures))}"
+    """Return the loss of an individual with its spread over the folds, and with a penalty what ranks it."""
+    losses = fold_losses(individual.measures)
+    mean = statistics.fmean(losses)
+    penalised = "" if individual.loss == mean else f", loss + penalty {individual.loss:.4f}"
+    return f"loss {mean:.4f}{spread_text(losses)}{penalised}"
 
 
 def size_text(individual: Individual) -> str:

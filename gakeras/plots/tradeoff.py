@@ -7,6 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from gakeras.fitness.objectives import measure
 from gakeras.history import History
 from gakeras.plots.style import BLUE, GREEN, ORANGE, empty, loss_axis, styled, switch
 from gakeras.plots.text import individual_hover
@@ -34,7 +35,8 @@ def tradeoff(history: History) -> go.Figure:
     """Return a point for every network that was evaluated: its loss against its size.
 
     Two buttons switch between parameters and FLOPs of a forward pass. The line is the Pareto
-    front, the networks that none beats in both; the winner is a star. Pointing at a network
+    front, the networks that none beats in both; the winner is a star. A penalty, which would count the
+    size twice, is left out. Pointing at a network
     shows its genome.
 
     >>> figure = tradeoff(history)
@@ -43,11 +45,12 @@ def tradeoff(history: History) -> go.Figure:
     if best is None:
         return empty("No evaluation has succeeded yet.")
     individuals = list(history.individuals.values())
-    losses = [individual.loss for individual in individuals]
+    losses = [measure(individual.measures, "loss") for individual in individuals]
     sizes = {name: [getattr(individual, name) for individual in individuals] for name in SIZES}
     hover = [individual_hover(individual, history.proposals[individual.id]) for individual in individuals]
     fronts = {name: pareto_front(list(zip(sizes[name], losses, strict=True))) for name in SIZES}
     front = fronts["parameters"]
+    best_loss = measure(best.measures, "loss")
     place = [individual.id for individual in individuals].index(best.id)
     traces: list[Any] = [
         go.Scatter(
@@ -71,7 +74,7 @@ def tradeoff(history: History) -> go.Figure:
         go.Scatter(
             name="winner",
             x=[best.parameters],
-            y=[best.loss],
+            y=[best_loss],
             mode="markers",
             marker={"color": GREEN, "size": 14, "symbol": "star"},
             hoverinfo="skip",
@@ -80,7 +83,7 @@ def tradeoff(history: History) -> go.Figure:
     choices = {}
     for name in SIZES:
         xs, ys = sizes[name], [losses[index] for index in fronts[name]]
-        data = {"x": [xs, [xs[index] for index in fronts[name]], [xs[place]]], "y": [losses, ys, [best.loss]]}
+        data = {"x": [xs, [xs[index] for index in fronts[name]], [xs[place]]], "y": [losses, ys, [best_loss]]}
         choices["FLOPs" if name == "flops" else name] = [data, {"xaxis.title.text": _title(name)}]
     axis = {"title": {"text": _title("parameters")}, "type": "log", "dtick": 1, "tickformat": "~s"}
     return styled(traces, xaxis=axis, yaxis=loss_axis(losses), updatemenus=switch(**choices))

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from gakeras.history import History, Stint
 from gakeras.plots.style import BLUE, ORANGE, RED, ROW, empty, styled
-from gakeras.plots.text import lines, wrapped
+from gakeras.plots.text import lines, score_text, wrapped
 
 
 def workers(history: History) -> go.Figure:
@@ -87,7 +87,7 @@ def _hover(stint: Stint, history: History) -> str:
     host, worker = _worker(stint)
     individual = history.individuals.get(stint.number)
     is_well = stint.result.status == "ok" and individual is not None
-    score = f"loss {individual.loss:.4f}" if is_well and individual is not None else stint.result.status
+    score = score_text(individual) if is_well and individual is not None else stint.result.status
     return lines(
         f"<b>#{stint.number}</b> {escape(score)}",
         f"{stint.seconds:.1f} s",

@@ -39,6 +39,8 @@ def search_content(history: History) -> Content:
             },
         },
         parts={
+            "aim": history.aim,
+            "is_complete": history.settings.data is not None,
             "num_ancestors": len(history.ancestors(history.best.id)) - 1 if history.best else 0,
             "networks": [name for name, _ in _networks(history)],
             "leaders": tables.leaders(history),

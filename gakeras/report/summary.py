@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 
 from gakeras.fitness.objectives import fold_losses, fold_metrics, spread_text
@@ -17,9 +18,12 @@ def facts(history: History) -> list[tuple[str, str]]:
     best = history.best
     if best is None:
         return effort
+    losses = fold_losses(best.measures)
+    aim = [(history.aim, f"{history.value(best):.4f}")] if history.settings.penalty else []
     return [
-        ("best loss", f"{best.loss:.4f}{spread_text(fold_losses(best.measures))}"),
+        ("best loss", f"{statistics.fmean(losses):.4f}{spread_text(losses)}"),
         (history.metric, mean_score(fold_metrics(best.measures), history)),
+        *aim,
         ("parameters", f"{best.parameters:,}"),
         ("FLOPs", count_text(best.flops)),
         *([] if best.age is None else [("age", f"{best.age:,} epochs")]),

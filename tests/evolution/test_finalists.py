@@ -134,19 +134,39 @@ def test_no_finalist_wins_because_the_time_was_up_before_the_others_were_trained
     assert [each.id for each in rank_finalists(state.population, state.finals, 3)] == [1, 0, 2]
 
 
+@pytest.mark.parametrize("num_done", range(16))
+def test_finalists_are_compared_on_the_folds_that_all_have_wherever_the_time_was_up(num_done: int) -> None:
+    state = searched()
+    events = finish(FINALS, searched(), FoldWorkers(slots=1))
+    for event in events[:num_done]:
+        assert isinstance(event, Measured)
+        state.add_piece(event)
+    ranked = rank_finalists(state.population, state.finals, 3)
+    others = min(num_done, 6) // 3
+    assert {len(each.measures["folds"]) for each in ranked} == ({1 + others} if others else set())
+    assert [each.id for each in ranked] == ([] if not others else [1, 0, 2] if num_done < 9 else [2, 1, 0])
+
+
+def test_a_few_folds_of_a_former_finalist_do_not_decide_among_the_others() -> None:
+    state = searched()
+    finish(replace(FINALS, num_final_folds=1), state, FoldWorkers())  # 0, 1 and 2
+    state = replace(state, population=state.population[1:])
+
+    class Wavering(FoldWorkers):
+        def work(self, step: Step) -> JobResult:
+            """3 is the worst of all on the first fold and the best on the others."""
+            result = super().work(step)
+            loss = {0: 0.95}.get(step.fold, 0.1) if step.number == 3 else 0.5
+            return replace(result, measures={"folds": [fold(step.fold, loss)]})
+
+    finish(FINALS, state, Wavering())  # 1, 2 and 3
+    assert [each.id for each in rank_finalists(searched().population, state.finals, 3)] == [3, 2, 1, 0]
+
+
 def test_who_lacks_a_fold_is_no_finalist_and_who_fails_at_length_is_last() -> None:
     state = searched()
     finish(FINALS, state, FoldWorkers(failing=("1/folds/2", "2/final/0")))
     assert [finalist.id for finalist in rank_finalists(state.population, state.finals, 3)] == [0, 2]
-
-
-def test_finalists_are_compared_on_the_folds_they_share() -> None:
-    state, clock = searched(), iter([0.0] * 9 + [9.0] * 99)
-    budget = Budget(deadline=5.0, clock=lambda: next(clock))
-    finish(FINALS, state, FoldWorkers(slots=1), budget)
-    ranked = rank_finalists(state.population, state.finals, 3)
-    assert not any(stage == "final" for _, stage, _ in state.finals) or ranked  # cut in the middle
-    assert all(len(finalist.measures["folds"]) == 3 for finalist in ranked)
 
 
 @pytest.mark.parametrize("cut", range(0, 16, 5))
@@ -174,7 +194,7 @@ def test_what_the_finals_cost_is_kept_back() -> None:
 def test_finals_that_are_done_need_nothing_more_so_a_larger_budget_goes_on() -> None:
     state = searched()
     finish(FINALS, state, FoldWorkers())
-    assert FINALS.reserve(state) == (0.0, 0.0) and FINALS.final_folds(state) == 3
+    assert FINALS.reserve(state) == (0.0, 0.0) and FINALS.extent(state) == (2, 3)
     budget = Budget(max_cpu_seconds=state.cpu_seconds + 1, reserve=FINALS.reserve)
     assert budget.stop_reason(state) is None
     newcomer = replace(individual(9, 0.01), id=9)
@@ -187,15 +207,38 @@ def test_the_last_of_an_odd_number_of_folds_has_one_worker_alone() -> None:
     assert replace(FINALS, slots=2).reserve(searched())[1] == pytest.approx(1.2 * seconds)
 
 
-def test_finals_that_would_eat_the_budget_have_fewer_folds_at_the_final_length() -> None:
+def test_finals_that_would_eat_the_budget_have_fewer_folds_first_at_the_final_length() -> None:
     state = searched()
-    assert replace(FINALS, max_cpu_seconds=170.0).final_folds(state) == 2  # 48 for the others, 60 a fold
-    assert replace(FINALS, max_cpu_seconds=10.0).final_folds(state) == 0
-    assert replace(FINALS, max_seconds=90.0, slots=3).final_folds(state) == 3  # a finalist a worker
-    assert replace(FINALS, max_seconds=70.0, slots=3).final_folds(state) == 2
-    assert replace(FINALS, max_seconds=70.0, slots=99).final_folds(state) == 3  # all at once
-    assert replace(FINALS, max_seconds=19.0, slots=99).final_folds(state) == 0
-    assert FINALS.final_folds(state) == 3
+    assert replace(FINALS, max_cpu_seconds=170.0).extent(state) == (2, 2)  # 24 for each other, 60 at length
+    assert replace(FINALS, max_cpu_seconds=48.0).extent(state) == (2, 0)
+    assert replace(FINALS, max_cpu_seconds=40.0).extent(state) == (1, 0)
+    assert replace(FINALS, max_cpu_seconds=10.0).extent(state) == (0, 0)
+    assert replace(FINALS, max_seconds=90.0, slots=3).extent(state) == (2, 3)  # a finalist a worker
+    assert replace(FINALS, max_seconds=70.0, slots=3).extent(state) == (2, 2)
+    assert replace(FINALS, max_seconds=70.0, slots=99).extent(state) == (2, 3)  # all at once
+    assert replace(FINALS, max_seconds=19.0, slots=99).extent(state) == (2, 0)
+    assert FINALS.extent(state) == (2, 3)
+
+
+def test_an_epoch_of_the_final_training_is_as_dear_as_it_is_said_to_be_until_it_is_measured() -> None:
+    state = searched()
+    dear = replace(FINALS, final_slowdown=4.0)
+    assert dear.reserve(state)[0] == pytest.approx(1.2 * 3 * (2 * 8 + 3 * 4 * 20))
+    finish(replace(FINALS, num_final_folds=1), state, FoldWorkers())  # which takes no longer
+    assert dear.reserve(state)[0] == pytest.approx(1.2 * 3 * 2 * 20)
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3])
+def test_finals_that_turn_out_dearer_begin_no_fold_that_not_all_can_have(slots: int) -> None:
+    class Dear(FoldWorkers):
+        def work(self, step: Step) -> JobResult:
+            result = super().work(step)
+            return replace(result, cpu_seconds=4 * result.cpu_seconds) if step.stage == "final" else result
+
+    state = searched()
+    finish(FINALS, state, Dear(slots=slots), Budget(max_cpu_seconds=100.0 + 48 + 180))
+    assert state.cpu_seconds == 100 + 48 + 3 * 80  # one fold was under way before it was known
+    assert {key[2] for key in state.finals if key[1] == "final"} == {0}
 
 
 @pytest.mark.parametrize("cut", [0, 7])

@@ -109,6 +109,7 @@ def test_generations_are_the_same_whatever_the_order_and_the_number_of_workers(
     events = GENERATIONAL.run(state, StubWorkers(slots, ORDERS[order], coarsely), budget)
     assert [e for e in events if isinstance(e, Proposal)] == [e for e in expected if isinstance(e, Proposal)]
     assert [(i.id, i.genome) for i in state.population] == [(i.id, i.genome) for i in reference.population]
+    assert state.accepted == reference.accepted and len(state.accepted) == 30  # whom a surrogate learns from
 
 
 @both_loops

@@ -74,6 +74,14 @@ def test_features_are_finite_numbers(text: str) -> None:
     assert features and all(math.isfinite(value) for value in features.values())
 
 
+def test_genes_of_learning_are_features() -> None:
+    slow, fast = (
+        genome_features(Genome.parse(f"dense #3 activation=relu\nlearning learningrate={rate}"), (9,), 3)
+        for rate in (0.001, 0.01)
+    )
+    assert fast["learning.learning_rate"] - slow["learning.learning_rate"] == pytest.approx(1.0)
+
+
 def test_the_branches_of_an_inception_module_are_choices_and_lineage_is_no_feature() -> None:
     genome = with_lineage(Genome.parse("inception #4 activation=relu branches=1,pool"), 3)
     features = genome_features(genome, (8, 8), outputs=3)

@@ -130,6 +130,15 @@ def test_a_metric_is_what_scikit_learn_computes_from_labels_and_outputs(kind: st
     assert metric_of(task, y, outputs, "roc_auc_ovr") == pytest.approx(expected)
 
 
+def test_predictions_that_a_metric_does_not_take_have_none_and_other_targets_are_refused() -> None:
+    task, y = Task("regression", 1), np.array([[1.0], [2.0]], np.float32)
+    name = "neg_mean_squared_log_error"
+    assert metric_of(task, y, y, name) == 0.0
+    assert np.isnan(metric_of(task, y, -y, name))
+    with pytest.raises(ValueError):
+        metric_of(task, -y, y, name)
+
+
 def test_evolution_is_after_the_metric_where_it_is_the_first_objective() -> None:
     measures = {
         "parameters": 10,
