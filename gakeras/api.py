@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from gakeras.run import open_run
 from gakeras.searching import continue_search
 from gakeras.session import Session
 from gakeras.tensorboard import import_tensorflow
+from gakeras.validation import argument_names
 
 __all__ = ["Growth", "Lineage", "grow", "holds_run", "run_search", "search", "synthesize"]
 
@@ -162,7 +162,7 @@ def search(
     checked = settings_from(
         values | settings,
         origin="the arguments of search()",
-        keywords=inspect.signature(search).parameters,
+        keywords=argument_names(search),
     )
     arrays = as_arrays(x, y, x_test, y_test, sample_weight)
     session = Session(time_limit, checked.workers.grace_seconds)

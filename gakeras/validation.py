@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -43,6 +44,16 @@ def validated(
             way_out="Leave a limit out to have none.",
         ) from None
     return checked
+
+
+def argument_names(function: Callable[..., Any]) -> list[str]:
+    """Return the names that a function takes, that of its further `**settings` left out.
+
+    >>> argument_names(lambda x, *, workers=1, **settings: None)
+    ['x', 'workers']
+    """
+    parameters = inspect.signature(function).parameters.values()
+    return [each.name for each in parameters if each.kind is not each.VAR_KEYWORD]
 
 
 def read_values(path: Path, overrides: Iterable[str] = (), *, expected: str) -> dict[str, Any]:

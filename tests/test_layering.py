@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "__main__": {"cli"},
     "api": {
         "beginning", "config", "data", "encoding", "errors", "executors", "growth", "lineage", "rehearsal",
-        "results", "run", "searching", "session", "tensorboard",
+        "results", "run", "searching", "session", "tensorboard", "validation",
     },
     "beginning": {"durable", "config", "data", "errors", "fitness", "journal", "run", "seeding"},
     "cli": {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from gakeras.growth.runs import StartNetwork, create_growth
 from gakeras.growth.settings import GrowthSettings, growth_settings
 from gakeras.models import check_model, check_model_path
 from gakeras.session import Session
+from gakeras.validation import argument_names
 
 SMALL_START = "small_start"
 """The shipped network that images start from."""
@@ -156,7 +156,7 @@ def grow(
     checked = growth_settings(
         values | {"start": build} | settings,
         origin="the arguments of grow()",
-        keywords=_keywords(),
+        keywords=argument_names(grow),
     )
     session = Session(time_limit, checked.workers.grace_seconds)
     return run_growth(
@@ -195,12 +195,6 @@ def run_growth(
     root = Path(run_dir) if run_dir else new_run_dir(settings.name)
     run = create_growth(root, settings, arrays, start, num_validation)
     return continue_growth(run, settings, choice, session, progress=progress)
-
-
-def _keywords() -> list[str]:
-    """Return the names that `grow` takes beside those of any setting."""
-    parameters = inspect.signature(grow).parameters.values()
-    return [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
 
 
 def find_start(start: Any, rank: int = 3) -> tuple[StartNetwork, dict[str, str] | None]:

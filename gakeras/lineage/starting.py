@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +19,7 @@ from gakeras.models import check_model, check_model_path
 from gakeras.results import SearchResult
 from gakeras.run import open_run
 from gakeras.session import Session
+from gakeras.validation import argument_names
 
 _USUAL_KEEP = 0.67
 
@@ -160,7 +160,7 @@ def synthesize(
     checked = synthesis_settings(
         values | settings,
         origin="the arguments of synthesize()",
-        keywords=inspect.signature(synthesize).parameters,
+        keywords=argument_names(synthesize),
     )
     ancestor, own = find_ancestor(model)
     if x is None and y is None and own is None:
