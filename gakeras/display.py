@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from gakeras.config import Settings
 from gakeras.evolution import Event, Finals, Finished, Individual, Measured, SearchState
-from gakeras.fitness.objectives import objectives
 from gakeras.progress import Progress
+from gakeras.replay import assessment
 
 
 class SearchDisplay:
@@ -48,15 +48,13 @@ class SearchDisplay:
     def _best(self) -> str:
         if not self._values:
             return ""
-        best, is_metric = min(self._values), self._settings.objectives[0] == "metric"
+        best, is_metric = min(self._values), self._settings.is_after_metric
         name = f" {self._settings.metric}" if is_metric else ""
         if self._settings.penalty:
             name = f"{name} less penalties" if is_metric else " with penalties"
         return f"best{name} {-best if is_metric else best:.4f}"
 
     def _values_of(self, events: Sequence[Event]) -> list[float]:
-        return [
-            objectives(event.result.measures, self._settings.objectives, self._settings.penalty)[0]
-            for event in events
-            if isinstance(event, Finished) and event.result.status == "ok"
-        ]
+        assess = assessment(self._settings)
+        assessed = [assess(event.result) for event in events if isinstance(event, Finished)]
+        return [fitness.values[0] for fitness in assessed if fitness is not None]

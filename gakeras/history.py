@@ -171,19 +171,14 @@ class History:
     @property
     def aim(self) -> str:
         """What evolution is after, in words: the loss or the metric, with the penalty where one is set."""
-        if self.is_after_metric:
+        if self.settings.is_after_metric:
             return f"{self.metric} - penalty" if self.settings.penalty else self.metric
         return "loss + penalty" if self.settings.penalty else "loss"
-
-    @property
-    def is_after_metric(self) -> bool:
-        """Whether evolution is after the metric, and not the loss."""
-        return self.settings.objectives[0] == "metric"
 
     def value(self, individual: Individual) -> float:
         """Return what evolution has of its `aim` in an individual: of a metric the more, the better."""
         first = float(individual.fitness.values[0])
-        return -first if self.is_after_metric else first
+        return -first if self.settings.is_after_metric else first
 
     def leaders(self, n: int) -> list[Individual]:
         """Return the best `n` individuals, best first, no two with equal genomes."""

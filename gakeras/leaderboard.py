@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gakeras.evolution import Individual
+from gakeras.evolution import Individual, penalty_of
 from gakeras.fitness.objectives import final_losses, fold_losses, fold_metrics, measure, spread_text
 from gakeras.tables import millions
 
@@ -83,13 +83,7 @@ class Ranking:
 
 def ranking_of(settings: Settings) -> Ranking:
     """Return by what a search of these settings ranks its networks."""
-    return Ranking(settings.has_finals, bool(settings.penalty), settings.objectives[0] == "metric")
-
-
-def penalty_of(individual: Individual) -> float:
-    """Return what is added to the loss of an individual, or to its negated metric, before it is ranked."""
-    own = measure(individual.measures, "loss" if individual.fitness.is_loss else "metric")
-    return float(individual.fitness.values[0]) - own
+    return Ranking(settings.has_finals, bool(settings.penalty), settings.is_after_metric)
 
 
 def final_loss_text(individual: Individual, penalty: float = 0.0) -> str:

@@ -213,9 +213,9 @@ def _stages(
     if reason is not None and past.end("search", settings) is None:
         yield from _end(past, "search", reason, settings)
     unfinished = _unfinished(past, settings, finals)
-    if unfinished is not None and not _is_closing(budget, state):
+    if unfinished is not None and not budget.is_closing(state):
         yield from run_finals(state, unfinished, workers, budget)
-        if not _is_closing(budget, state):
+        if not budget.is_closing(state):
             yield from _end(past, "finals", "all is done that there was time for", settings)
 
 
@@ -232,10 +232,6 @@ def _unfinished(past: Replay, settings: Settings, finals: Finals | None) -> Fina
     if finals is None or past.end("finals", settings) is not None:
         return None
     return finals if finals.steps(past.state) else None
-
-
-def _is_closing(budget: Budget, state: SearchState) -> bool:
-    return budget.session is not None and budget.session.is_closing(state.durations)
 
 
 def _end(

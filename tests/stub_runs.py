@@ -31,6 +31,15 @@ from gakeras.results import SearchResult
 from gakeras.resuming import resume
 
 TABLE = Arrays(np.arange(40.0).reshape(20, 2), np.arange(20) % 2)
+RUNGS: dict[str, Any] = {
+    "fidelity": "rungs",
+    "training": {"epochs": 6},
+    "final": {"epochs": 9},
+    "num_folds": 3,
+    "max_evaluations": 16,
+}
+"""A search that has finals."""
+
 PATIENCE = 60.0
 CHANGES_FROM_RUN_TO_RUN = ("elapsed", "worker", "host", "start", "end", "cpu_seconds")
 

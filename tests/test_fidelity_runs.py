@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stub_runs import TABLE, records, run_stub, stub_settings, without_times
+from stub_runs import RUNGS, TABLE, records, run_stub, stub_settings, without_times
 
 import gakeras
 from gakeras.api import holds_run, run_search
@@ -31,14 +31,6 @@ from gakeras.results import SearchResult
 from gakeras.resuming import resume
 from gakeras.run import open_run
 from gakeras.session import Session
-
-RUNGS: dict[str, Any] = {
-    "fidelity": "rungs",
-    "training": {"epochs": 6},
-    "final": {"epochs": 9},
-    "num_folds": 3,
-    "max_evaluations": 16,
-}
 
 
 @pytest.fixture(autouse=True)

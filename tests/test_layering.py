@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "data": {"durable", "errors", "seeding"},
     "diagnosis": {"executors", "launcher", "workers"},
     "dispatch": {"errors", "executors", "jobs", "workers"},
-    "display": {"config", "evolution", "fitness", "progress"},
+    "display": {"config", "evolution", "progress", "replay"},
     "durable": set(),
     "encoding": {"errors"},
     "errands": {"config", "dispatch", "errors", "executors", "jobs", "run", "supervision"},

@@ -8,27 +8,20 @@ from statistics import fmean
 from typing import Any
 
 import pytest
-from stub_runs import run_stub
+from stub_runs import RUNGS, run_stub
 
 from gakeras import plots
 from gakeras.cli.runs import _as_json
-from gakeras.evolution import Individual
+from gakeras.evolution import Individual, penalty_of
 from gakeras.fitness.objectives import final_losses, fold_losses, fold_metrics
 from gakeras.history import read_history
-from gakeras.leaderboard import Ranking, penalty_of
+from gakeras.leaderboard import Ranking
 from gakeras.plots.text import score_text
 from gakeras.report import summary, tables
 from gakeras.results import SearchResult
 
 PRICE = 1e-3
 PENALTY: dict[str, Any] = {"penalty": {"parameters": PRICE}}
-RUNGS: dict[str, Any] = {
-    "fidelity": "rungs",
-    "training": {"epochs": 6},
-    "final": {"epochs": 9},
-    "num_folds": 3,
-    "max_evaluations": 12,
-}
 
 pytestmark = pytest.mark.usefixtures("stub_jobs")
 
@@ -74,7 +67,7 @@ def test_in_words_too(penalised: SearchResult) -> None:
 
 
 def test_finals_are_shown_with_what_ranks_them(tmp_path: Path) -> None:
-    result = run_stub(tmp_path / "run", **RUNGS, **PENALTY)
+    result = run_stub(tmp_path / "run", **RUNGS | PENALTY | {"max_evaluations": 12})
     rows = [row for row in board(result, 12) if row["final loss"]]
     for row, leader in zip(rows, result.leaderboard(12), strict=False):
         final = fmean(final_losses(leader.measures))

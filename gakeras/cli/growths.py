@@ -24,6 +24,7 @@ from gakeras.cli.options import (
     app,
     begin_session,
     console,
+    folder_of,
     load_named,
     resumed_if_there,
     with_options,
@@ -142,17 +143,13 @@ def _settings(target: str, overrides: list[str]) -> tuple[GrowthSettings, Path]:
 
 
 def _start(target: str, settings: GrowthSettings, base_dir: Path, overrides: list[str]) -> StartNetwork:
-    """Return the model that a growth starts from; None where its settings name one to build.
-
-    A path given by --set is relative to the current folder, as that of data is.
-    """
+    """Return the model that a growth starts from; None where its settings name one to build."""
     from gakeras.growth.starting import check_start_path
 
     if target.endswith(".keras"):
         return check_start_path(Path(target))
     if settings.start is not None and settings.start.path is not None:
-        is_typed = any(override.partition("=")[0].strip() == "start.path" for override in overrides)
-        return check_start_path((Path() if is_typed else base_dir) / settings.start.path)
+        return check_start_path(folder_of("start.path", overrides, base_dir) / settings.start.path)
     return None
 
 

@@ -97,15 +97,20 @@ LimitOption = Annotated[
 ProgressOption = Annotated[bool, typer.Option("--progress/--no-progress", help="Show how far the run is.")]
 
 
+def folder_of(key: str, overrides: list[str], base_dir: Path) -> Path:
+    """Return what a path in a config is relative to: its folder, or the current one if --set gave it."""
+    is_typed = any(override.partition("=")[0].strip() == key for override in overrides)
+    return Path() if is_typed else base_dir
+
+
 def load_named(data: DataSettings, overrides: list[str], base_dir: Path) -> Arrays:
-    """Load the data that a config names; a path given by --set is relative to the current folder."""
+    """Load the data that a config names."""
     from gakeras.data import load_source
 
-    is_typed = any(override.partition("=")[0].strip() == "data.source" for override in overrides)
     return load_source(
         data.source,
         limit=data.limit,
-        base_dir=Path() if is_typed else base_dir,
+        base_dir=folder_of("data.source", overrides, base_dir),
         image_size=data.image_size,
         channels=data.channels,
     )

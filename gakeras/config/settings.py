@@ -183,7 +183,7 @@ class Settings:
                 "inherit: weights are inherited where all are trained on all folds for as long, received "
                 "inherit='weights'"
             )
-        if self.objectives[0] == "metric":
+        if self.is_after_metric:
             return (
                 "fidelity: candidates are stopped early by their loss, which has to be the first objective, "
                 f"received objectives={self.objectives}"
@@ -243,6 +243,11 @@ class Settings:
             "max_seconds": self.max_seconds,
             "max_cpu_seconds": self.max_cpu_seconds,
         }
+
+    @property
+    def is_after_metric(self) -> bool:
+        """Whether evolution is after the metric, and not the loss."""
+        return self.objectives[0] == "metric"
 
     @property
     def has_finals(self) -> bool:

@@ -8,7 +8,7 @@ from gakeras.evolution.budget import Budget, Session
 from gakeras.evolution.cost_model import CostModel, Pricing, fit_cost_model
 from gakeras.evolution.durations import Duration, median_seconds, quantile_seconds
 from gakeras.evolution.fidelity import Fidelity
-from gakeras.evolution.finalists import Finals, rank_finalists, run_finals
+from gakeras.evolution.finalists import Finals, penalty_of, rank_finalists, run_finals
 from gakeras.evolution.individual import Fitness, Individual
 from gakeras.evolution.islands import Islands, discard_worst_of_island
 from gakeras.evolution.ladder import Ladder, Step, Stretch
@@ -68,6 +68,7 @@ __all__ = [
     "generational",
     "make_toolbox",
     "median_seconds",
+    "penalty_of",
     "predict_by_flops",
     "quantile_seconds",
     "rank_finalists",

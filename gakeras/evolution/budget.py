@@ -76,7 +76,11 @@ class Budget:
         """Tell whether another evaluation, or another step of one, may begin."""
         if self._is_used_up(state) is not None:
             return False
-        return self.session is None or not self.session.is_closing(state.durations)
+        return not self.is_closing(state)
+
+    def is_closing(self, state: SearchState) -> bool:
+        """Tell whether the session ends too soon for anything to begin."""
+        return self.session is not None and self.session.is_closing(state.durations)
 
     def stop_reason(self, state: SearchState) -> str | None:
         """Return why the search is over, or None."""

@@ -115,7 +115,7 @@ class Finals:
         self, plan: Sequence[tuple[Stage, int, Individual, int]], state: SearchState
     ) -> dict[FoldKey, float]:
         """Return the CPU-seconds of every fold of a plan: what it took, or what the finalist's epochs say."""
-        slowdown = self._slowdown(state)
+        slowdown = self._slowdown({each.id: each for _, _, each, _ in plan}, state)
         prices: dict[FoldKey, float] = {}
         for stage, fold, each, epochs in plan:
             done = state.finals.get((each.id, stage, fold))
@@ -123,15 +123,15 @@ class Finals:
             prices[each.id, stage, fold] = expected if done is None else done.charged_cpu_seconds
         return prices
 
-    def _slowdown(self, state: SearchState) -> float:
+    def _slowdown(self, finalists: Mapping[int, Individual], state: SearchState) -> float:
         """Return how much dearer an epoch of the final training is, as measured where some have been."""
-        seconds = {each.id: self.final_epochs * epoch_seconds(each) for each in self.chosen(state)}
         done = [
-            (result.charged_cpu_seconds, seconds[number])
+            (result.charged_cpu_seconds, self.final_epochs * epoch_seconds(finalists[number]))
             for (number, stage, _), result in state.finals.items()
-            if stage == "final" and result.status == "ok" and seconds.get(number)
+            if stage == "final" and result.status == "ok" and number in finalists
         ]
-        return sum(taken for taken, _ in done) / sum(own for _, own in done) if done else self.final_slowdown
+        taken, own = sum(taken for taken, _ in done), sum(own for _, own in done)
+        return taken / own if own else self.final_slowdown
 
     def _seconds(self, prices: Iterable[float], state: SearchState) -> float:
         """Return the seconds until the last fold ends; every worker that is free takes the next one."""
@@ -162,7 +162,7 @@ def run_finals(state: SearchState, finals: Finals, workers: Workers, budget: Bud
     waiting, running = _within(budget, finals, state).steps(state), dict[str, Step]()
     begun: set[tuple[Stage, int]] = set()
     while (waiting or running) and budget.seconds_left() != 0.0:
-        may_start = budget.session is None or not budget.session.is_closing(state.durations)
+        may_start = not budget.is_closing(state)
         while may_start and waiting and len(running) < workers.slots:
             step = waiting.pop(0)
             running[step.job_id] = step
@@ -194,13 +194,12 @@ def rank_finalists(
     loss at the final length; where too few have any of that, by the mean over the folds at the length of
     the search. Penalties are added to both. Who has fewer of the final length comes last.
     """
+    failed = {n for (n, stage, _), result in finals.items() if stage == "folds" and result.status != "ok"}
+    compared = {number for number, _, _ in finals} - failed
     num_done = {
-        each.id: _num_in_a_row(each.id, "folds", finals)
-        for each in individuals
-        if _takes_part(each.id, finals)
+        each.id: _num_in_a_row(each.id, "folds", finals) for each in individuals if each.id in compared
     }
-    num_failed = len({number for number, _, _ in finals} - num_done.keys())
-    enough = max(1, min(num_finalists, len(individuals)) - num_failed)
+    enough = max(1, min(num_finalists, len(individuals)) - len(failed))
     num_others = _reached_by(enough, num_done.values())
     if not num_others:
         return []
@@ -213,13 +212,20 @@ def rank_finalists(
     num_finals = _reached_by(enough, [_num_in_a_row(each.id, "final", finals) for each in ranked])
 
     def key(finalist: Individual) -> tuple[bool, float, float]:
-        losses = [at_length[finalist.id].get(fold) for fold in range(num_finals)]
-        known = [loss for loss in losses if loss is not None]
-        is_complete = len(known) == num_finals
-        mean = statistics.fmean(known) + _penalty(finalist) if known and is_complete else 0.0
-        return (not is_complete, mean, finalist.loss)
+        losses = at_length[finalist.id]
+        if not all(fold in losses for fold in range(num_finals)):
+            return (True, 0.0, finalist.loss)
+        if not num_finals:
+            return (False, 0.0, finalist.loss)
+        mean = statistics.fmean(losses[fold] for fold in range(num_finals))
+        return (False, mean + penalty_of(finalist), finalist.loss)
 
     return sorted(ranked, key=key)
+
+
+def penalty_of(individual: Individual) -> float:
+    """Return what was added to the loss for other measures of the network, which no fold changes."""
+    return individual.loss - statistics.fmean(fold_losses(individual.measures).values())
 
 
 def makespan(seconds: Iterable[float], slots: int) -> float:
@@ -256,17 +262,6 @@ def _measured(running: dict[str, Step], ended: Finished) -> Measured:
     return Measured(step.number, ended.result, step.stage, step.fold)
 
 
-def _penalty(individual: Individual) -> float:
-    """Return what was added to the loss for other measures of the network, which no fold changes."""
-    return individual.loss - statistics.fmean(fold_losses(individual.measures).values())
-
-
-def _takes_part(number: int, finals: FinalResults) -> bool:
-    """Tell whether an individual has folds in the finals, and none at the length of the search has failed."""
-    results = [(stage, result) for (other, stage, _), result in finals.items() if other == number]
-    return bool(results) and all(stage != "folds" or result.status == "ok" for stage, result in results)
-
-
 def _num_in_a_row(number: int, stage: Stage, finals: FinalResults) -> int:
     """Return how many folds of a stage an individual has, up to the first that is missing."""
     first = 1 if stage == "folds" else 0  # the first fold is that of the search
@@ -298,5 +293,5 @@ def _with_folds(individual: Individual, finals: FinalResults, num_others: int) -
     folds = [individual.measures["folds"][0], *others]
     measures = {**individual.measures, "folds": folds, "final": at_length}
     values = list(individual.fitness.values)
-    values[0] = statistics.fmean(fold_losses(measures).values()) + _penalty(individual)
+    values[0] = statistics.fmean(fold_losses(measures).values()) + penalty_of(individual)
     return replace(individual, measures=measures, fitness=Fitness(values, individual.fitness.weights))

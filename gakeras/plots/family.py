@@ -96,7 +96,7 @@ def _colour(improvement: float | None, is_best: bool) -> str:
 def _row_text(history: History, number: int, improvement: float | None) -> str:
     individual = history.individuals.get(number)
     value = f"{history.value(individual):.4f}" if individual else f"no {history.aim}"
-    sign = 1 if history.is_after_metric else -1  # a metric rises where it improves
+    sign = 1 if history.settings.is_after_metric else -1  # a metric rises where it improves
     change = "" if improvement is None else f" ({sign * improvement:+.4f})"
     operators = ", ".join(history.proposals[number].operators)
     if len(operators) > MAX_LETTERS:

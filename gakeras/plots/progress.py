@@ -25,7 +25,7 @@ def progress(history: History) -> go.Figure:
     if not history.evaluations:
         return empty("Nothing has been evaluated yet.")
     scored = [(e, e.individual) for e in history.evaluations if e.individual is not None]
-    is_metric = history.is_after_metric
+    is_metric = history.settings.is_after_metric
     values = [history.value(individual) for _, individual in scored]
     order = {evaluation.number: place for place, evaluation in enumerate(history.evaluations, start=1)}
     places = [order[evaluation.number] for evaluation, _ in scored]
