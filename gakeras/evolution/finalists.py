@@ -251,7 +251,7 @@ def _within(budget: Budget, finals: Finals, state: SearchState) -> Finals:
     if budget.max_cpu_seconds is None:
         return finals
     chosen = {finalist.id for finalist in finals.chosen(state)}
-    taken = sum(each.cpu_seconds for (number, _, _), each in state.finals.items() if number in chosen)
+    taken = sum(each.charged_cpu_seconds for (number, _, _), each in state.finals.items() if number in chosen)
     left = budget.max_cpu_seconds - state.cpu_seconds + taken
     limits = [left, finals.max_cpu_seconds]
     return replace(finals, max_cpu_seconds=min(each for each in limits if each is not None))
