@@ -7,12 +7,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from gakeras.beginning import chosen_backend, create_run, goes_on, new_run_dir
+from gakeras.beginning import chosen_backend, create_run, directory_for, goes_on
 from gakeras.config import Settings, settings_from
 from gakeras.data import Arrays, as_arrays
 from gakeras.encoding import SearchSpace, genome_cost
 from gakeras.errors import InputError
-from gakeras.executors import ExecutorChoice, choose_executor
+from gakeras.executors import ExecutorChoice
 from gakeras.growth import Growth, grow
 from gakeras.lineage import Lineage, synthesize
 from gakeras.rehearsal import rehearse
@@ -20,6 +20,7 @@ from gakeras.results import SearchResult
 from gakeras.run import open_run
 from gakeras.searching import continue_search
 from gakeras.session import Session
+from gakeras.supervision import executor_factory
 from gakeras.tensorboard import import_tensorflow
 from gakeras.validation import argument_names
 
@@ -182,13 +183,13 @@ def run_search(
     """Start the search that validated settings describe; see `search`."""
     settings = _changed(settings, backend=chosen_backend(settings.backend))
     choice = executor if executor is not None else settings.workers.executor
-    choose_executor(choice, settings.workers.workers)
+    executor_factory(choice, settings.workers, settings.backend)
     session = session or Session(None, settings.workers.grace_seconds)
     _check_baselines(settings, arrays.x.shape[1:])
     if settings.tensorboard:
         import_tensorflow()
-    root = Path(run_dir) if run_dir else new_run_dir(settings.name)
-    run = create_run(root, settings, arrays, lambda task: rehearse(settings, task, choice))
+    with directory_for(run_dir, settings.name) as root:
+        run = create_run(root, settings, arrays, lambda task: rehearse(settings, task, choice))
     return continue_search(run, run.settings, choice, session, progress=progress)
 
 

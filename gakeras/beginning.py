@@ -6,9 +6,11 @@ import importlib.metadata
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -119,11 +121,41 @@ def chosen_backend(configured: str) -> str:
     return os.environ.get("KERAS_BACKEND") or configured
 
 
-def new_run_dir(name: str) -> Path:
-    """Return a directory in `runs/` that is not there yet."""
+@contextmanager
+def directory_for(run_dir: str | Path | None, name: str) -> Iterator[Path]:
+    """Yield the directory that a run begins in: the one that is named, or a new one in `runs/`.
+
+    The new one is this run's alone, however many begin at the same moment, and goes again where the
+    beginning fails.
+    """
+    if run_dir:
+        yield Path(run_dir)
+        return
+    root = _new_directory(name)
+    try:
+        yield root
+    except BaseException:
+        with suppress(OSError):  # something else is in them
+            root.rmdir()
+            root.parent.rmdir()
+        raise
+
+
+def _new_directory(name: str) -> Path:
     stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
-    candidates = (Path("runs") / (stem if n == 0 else f"{stem}-{n}") for n in range(1000))
-    return next(path for path in candidates if not path.exists())
+    candidates = (Path("runs") / (f"{stem}-{number}" if number else stem) for number in count())
+    return next(filter(_is_free, candidates))
+
+
+def _is_free(root: Path) -> bool:
+    """Take a directory that nobody has; of one that cannot be made, whoever begins in it says why."""
+    try:
+        root.mkdir(parents=True)
+    except FileExistsError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def _check_same_settings(

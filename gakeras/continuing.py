@@ -10,14 +10,14 @@ from typing import Any, Generic, Protocol
 from gakeras.config import WorkerSettings
 from gakeras.dispatch import Dispatcher
 from gakeras.errors import RunError
-from gakeras.executors import ExecutorChoice, choose_executor
+from gakeras.executors import ExecutorChoice
 from gakeras.jobs import JobResult
 from gakeras.journal import Journal, JournalWriter, Record, read_journal
 from gakeras.progress import Progress
 from gakeras.rounds import Crew, Outcome, OutcomeIn, State, Task, rounds
 from gakeras.run import RunDirectory
 from gakeras.session import Session
-from gakeras.supervision import child_options
+from gakeras.supervision import child_options, executor_factory
 
 
 class Plan(Protocol):
@@ -121,7 +121,7 @@ def continue_rounds(
         RunError: The first task or the whole first round failed.
     """
     workers = plan.workers
-    factory = choose_executor(executor, workers.workers, workers.workers_per_device)
+    factory = executor_factory(executor, workers, plan.backend)
     was_interrupted = False
     with JournalWriter(run.journal) as journal, session:
         course = course_of(read_journal(run.journal))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -13,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from gakeras.executors.choice import num_cores
 from gakeras.executors.mpi_trial import try_mpi
 from gakeras.launcher import num_launched
-from gakeras.workers.devices import visible_devices
+from gakeras.workers.devices import ADVICE, probe_keras, read_probe, visible_devices
 
 REQUIRED = ("gakeras", "keras", "numpy", "scikit-learn", "deap", "pydantic", "typer", "tqdm", "filelock")
 OPTIONAL = {
@@ -26,9 +25,6 @@ OPTIONAL = {
 }
 GIGABYTES_A_WORKER = 1.0
 """What a worker with TensorFlow takes, a small network included."""
-
-_KERAS = "import keras; float(keras.ops.sum(keras.ops.ones(3))); print(keras.backend.backend())"
-_TIMEOUT_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -46,10 +42,11 @@ def diagnose(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     yield Finding("python", f"{platform.python_version()} on {platform.platform()}")
     for library in REQUIRED:
         yield _installed(library, f'Install it: pip install "{library}".', is_needed=True)
-    yield _backend(environ)
+    backend, devices = _backend(environ)
+    yield backend
     for library, (extra, use) in OPTIONAL.items():
         yield _installed(library, f'For {use}: pip install "gakeras[{extra}]".')
-    yield from _hardware(environ)
+    yield from _hardware(environ, devices)
     yield _mpi(environ)
 
 
@@ -60,38 +57,36 @@ def _installed(library: str, advice: str, *, is_needed: bool = False) -> Finding
         return Finding(library, "not installed", advice, is_fine=not is_needed)
 
 
-def _backend(environ: Mapping[str, str]) -> Finding:
-    """Let a child process use Keras, as a worker does."""
+def _backend(environ: Mapping[str, str]) -> tuple[Finding, list[str]]:
+    """Let a child process use Keras, as a worker does; return also the accelerators that it sees."""
     wish = environ.get("KERAS_BACKEND", "tensorflow")
-    variables = {"TF_CPP_MIN_LOG_LEVEL": "3", **environ, "KERAS_BACKEND": wish}
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", _KERAS],
-            capture_output=True,
-            text=True,
-            env=variables,
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        said = f"{wish} has not started within {_TIMEOUT_SECONDS:.0f} s"
-        return Finding("backend", said, "The machine is very busy, or its disk is slow.", is_fine=False)
+        done = probe_keras(wish, environ)
+    except subprocess.TimeoutExpired as error:
+        said = f"{wish} has not started within {error.timeout:.0f} s"
+        return Finding("backend", said, "The machine is very busy, or its disk is slow.", is_fine=False), []
     if done.returncode == 0:
-        backend = done.stdout.split()[-1]
-        return Finding("backend", f"{backend} {_installed(backend, '').found}, works")
+        backend, devices = read_probe(done.stdout)
+        return Finding("backend", f"{backend} {_installed(backend, '').found}, works"), devices
     reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
     advice = f"Install it: pip install {wish}; or choose another by KERAS_BACKEND=tensorflow or jax."
-    return Finding("backend", f"{wish} does not work: {reason}", advice, is_fine=False)
+    return Finding("backend", f"{wish} does not work: {reason}", advice, is_fine=False), []
 
 
-def _hardware(environ: Mapping[str, str]) -> Iterator[Finding]:
+def _hardware(environ: Mapping[str, str], seen: list[str]) -> Iterator[Finding]:
     cores = num_cores()
     yield Finding("cores", f"{cores}, so {cores} workers by default where there is no accelerator")
-    _, devices = visible_devices(environ)
-    yield Finding(
-        "devices",
-        f"accelerators {', '.join(devices)}" if devices else "no accelerator: networks train on the cores",
-    )
+    _, visible = visible_devices(environ)
+    if visible and not seen:
+        said = f"accelerators {', '.join(visible)}, and Keras can use none: networks train on the cores"
+        yield Finding("devices", said, ADVICE)
+    else:
+        yield Finding(
+            "devices",
+            f"accelerators {', '.join(visible)}"
+            if visible
+            else "no accelerator: networks train on the cores",
+        )
     if "SC_PHYS_PAGES" in os.sysconf_names:
         gigabytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
         workers = max(1, int(gigabytes / GIGABYTES_A_WORKER))

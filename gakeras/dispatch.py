@@ -15,11 +15,15 @@ from typing import Any, Self
 from gakeras.errors import Stalled, Unfinished
 from gakeras.executors import ExecutorFactory, submit_job
 from gakeras.jobs import Job, JobResult, Status
+from gakeras.roster import Roster
 from gakeras.workers import ChildOptions, stop_children
 from gakeras.workers.supervisor import allow_children, options_to_json
 
 MAX_ATTEMPTS = 2
 """A job whose worker died is tried once more; the second death is its result."""
+
+MAX_STARTS = 8
+"""A job is given up when so many workers could not even start their process for it."""
 
 _POLL_SECONDS = 1.0
 _TURN_SECONDS = 0.02
@@ -34,17 +38,19 @@ _GIVEN_UP_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class _Flight:
-    """A job under way: how long it may take, which attempt it is, its future, and the worker to avoid.
+    """A job under way: how long it may take, which attempt it is, its future, and the worker that lost it.
 
-    `spent` are the CPU-seconds of the attempts before.
+    `spent` are the CPU-seconds of the attempts before. Where nobody else is left, `anyone` may do it.
     """
 
     job: Job
     timeout_seconds: float | None
     attempt: int = 1
     future: Future[dict[str, Any]] | None = None
-    avoid: str | None = None
+    lost_by: str | None = None
+    anyone: bool = False
     num_declined: int = 0
+    num_unstarted: int = 0
     spent: float = 0.0
 
 
@@ -55,7 +61,9 @@ class Dispatcher:
     executor itself breaks, another one is opened and what was in flight is submitted again.
 
     A job whose worker died is tried once more, on another worker where there is one: it
-    waits until another worker is free, and the one that lost it gets other work meanwhile.
+    waits until another worker is free, and the one that lost it gets other work meanwhile. One whose
+    worker could not start its process was not tried yet. A worker that loses what others can do, or
+    does not start, three times in a row gets no more work, which is a warning.
 
     Args:
         factory: Opens the executor.
@@ -82,11 +90,12 @@ class Dispatcher:
         self._stop_file = Path(options.log_dir) / f"stop-{uuid.uuid4().hex}"
         self._last_event = time.monotonic()
         self._longest_limit: float | None = None
+        self._roster = Roster(factory.slots)
 
     @property
     def slots(self) -> int:
-        """How many jobs may be under way: those that run at a time, and those that wait for a retry."""
-        return self._factory.slots + len(self._retries)
+        """How many jobs may be under way: one a worker, and one more for each that has lost one to others."""
+        return self._roster.num_reliable + len({flight.lost_by for flight in self._retries})
 
     @property
     def _max_declined(self) -> int:
@@ -133,7 +142,7 @@ class Dispatcher:
 
         Raises:
             Stalled: Nothing has come back for far too long.
-            RunError: The executor broke and no other can be opened.
+            RunError: The executor broke and no other can be opened, or no worker can do anything.
         """
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         self._retry_on_idle_workers()
@@ -160,26 +169,27 @@ class Dispatcher:
     def _retry_on_idle_workers(self) -> None:
         """Send jobs that wait for a retry where the caller has left workers without work."""
         for flight in list(self._retries):
-            if len(self._in_flight) >= self._factory.slots:
+            if len(self._in_flight) >= self._roster.num_reliable:
                 return
             is_declined_by_all = flight.num_declined >= self._max_declined
             if not is_declined_by_all or not self._in_flight:
                 self._retries.remove(flight)
-                self._send(replace(flight, avoid=None) if is_declined_by_all else flight)
+                self._send(replace(flight, anyone=is_declined_by_all))
 
     def _retry(self, waiting: list[_Flight], free_workers: list[str]) -> None:
         """Send jobs that wait for a retry to the workers that have just become free."""
         for flight in waiting:
-            suited = [worker for worker in free_workers if worker != flight.avoid or self._factory.slots == 1]
+            avoided = self._roster.to_avoid(flight.lost_by)
+            suited = [worker for worker in free_workers if worker not in avoided]
             if suited:
                 free_workers.remove(suited[0])
                 self._retries.remove(flight)
-                self._send(replace(flight, num_declined=0))
+                self._send(replace(flight, num_declined=0, anyone=False))
 
     def _send(self, flight: _Flight) -> None:
         assert self._executor is not None, "a Dispatcher is a context manager"
         options, stop_file = options_to_json(self._options), str(self._stop_file)
-        avoid = flight.avoid if self._factory.slots > 1 else None
+        avoid = [] if flight.anyone else self._roster.to_avoid(flight.lost_by)
         arguments = (flight.job, options, flight.timeout_seconds, stop_file, flight.attempt, avoid)
         try:
             future = submit_job(self._executor, *arguments)
@@ -216,23 +226,42 @@ class Dispatcher:
             return None
         del self._in_flight[job_id]
         result = self._read(job_id, future)
-        if result.status == "declined":
-            flight = replace(flight, future=None, num_declined=flight.num_declined + 1)
-            if flight.num_declined < self._max_declined:
-                time.sleep(_TURN_SECONDS)
-                self._send(flight)
-            else:  # no other worker is free
-                self._retries.append(flight)
-            return None
-        if result.status == "died" and flight.attempt < MAX_ATTEMPTS:
-            attempt, spent = flight.attempt + 1, flight.spent + result.charged_cpu_seconds
-            self._retries.append(
-                replace(flight, attempt=attempt, future=None, avoid=result.worker, spent=spent)
-            )
-            return None
+        flight = replace(flight, future=None)
+        match result.status:
+            case "declined":
+                self._send_on(replace(flight, num_declined=flight.num_declined + 1))
+                return None
+            case "unstarted":
+                self._roster.lost(result.worker, str(result.reason))
+                if flight.num_unstarted + 1 < MAX_STARTS:
+                    number = flight.num_unstarted + 1
+                    self._retries.append(replace(flight, num_unstarted=number, lost_by=result.worker))
+                    return None
+                result = replace(result, status="died")
+            case "died" if flight.attempt < MAX_ATTEMPTS:
+                spent = flight.spent + result.charged_cpu_seconds
+                self._retries.append(
+                    replace(flight, attempt=flight.attempt + 1, lost_by=result.worker, spent=spent)
+                )
+                return None
+            case "died":
+                pass
+            case _:
+                self._roster.did(result.worker)
+                if flight.lost_by not in (None, result.worker) and not flight.num_unstarted:
+                    reason = f"the last one was {job_id}, which {result.worker} could do"
+                    self._roster.lost(str(flight.lost_by), reason)
         if flight.spent:
             result = replace(result, cpu_seconds=flight.spent + result.charged_cpu_seconds)
         return replace(result, attempt=flight.attempt)
+
+    def _send_on(self, flight: _Flight) -> None:
+        """Send a job that was declined to whoever is next, or let it wait where nobody else is free."""
+        if flight.num_declined < self._max_declined:
+            time.sleep(_TURN_SECONDS)
+            self._send(flight)
+        else:
+            self._retries.append(flight)
 
     def _read(self, job_id: str, future: Future[dict[str, Any]]) -> JobResult:
         try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from gakeras.config import WorkerSettings
 from gakeras.dispatch import Dispatcher
 from gakeras.errors import RunError
-from gakeras.executors import ExecutorChoice, choose_executor
+from gakeras.executors import ExecutorChoice
 from gakeras.jobs import Job, JobResult
 from gakeras.run import RunDirectory
-from gakeras.supervision import child_options
+from gakeras.supervision import child_options, executor_factory
 
 
 def do_job(
@@ -25,7 +25,7 @@ def do_job(
     Raises:
         RunError: It did not; the message begins with the complaint.
     """
-    factory = choose_executor(executor, workers.workers, workers.workers_per_device)
+    factory = executor_factory(executor, workers, backend)
     with Dispatcher(factory, child_options(run, workers, backend)) as dispatcher:
         (result,) = dispatcher.run([job])
     if result.status != "ok":

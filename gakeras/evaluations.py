@@ -145,7 +145,7 @@ def forget_weights(run: RunDirectory, state: SearchState) -> None:
     needed = {individual.id for individual in (*state.population, *state.newcomers)}
     needed |= {number for child, proposal in under_way for number in (child, *proposal.parents)}
     for folder in run.weights.iterdir() if run.weights.exists() else ():
-        if int(folder.name) not in needed:
+        if folder.name.isdigit() and int(folder.name) not in needed:
             shutil.rmtree(folder, ignore_errors=True)
 
 

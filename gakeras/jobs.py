@@ -9,15 +9,16 @@ from typing import Any, Literal
 from gakeras.errors import InputError
 
 Status = Literal[
-    "ok", "stopped", "error", "died", "timeout", "oversized", "duplicate", "abandoned", "declined"
+    "ok", "stopped", "error", "died", "timeout", "oversized", "duplicate", "abandoned", "declined",
+    "unstarted",
 ]  # fmt: skip
 """How work ended.
 
 `ok`; `stopped` (given up early, for it cannot matter any more: no failure); `error` (an
 exception, or a diverged network); `died` (its process was killed or crashed); `timeout`;
 `oversized` and `duplicate` (turned away before any work); `abandoned` (the run stopped first,
-to be done again on resume); `declined` (sent to the worker that was to be avoided, and sent on
-to another; never in a journal).
+to be done again on resume). Never in a journal, for another worker gets the job: `declined` (it came
+to one that was to be avoided) and `unstarted` (its process could not be started).
 """
 
 

@@ -12,7 +12,7 @@ from gakeras.config import Settings
 from gakeras.data import Task
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding.learning import Optimizer
-from gakeras.errors import InputError
+from gakeras.errors import InputError, RunError
 from gakeras.executors import ExecutorChoice, ExecutorFactory, choose_executor
 from gakeras.jobs import Job
 from gakeras.run import RunDirectory
@@ -36,21 +36,32 @@ def rehearse(settings: Settings, task: Task, executor: ExecutorChoice) -> None:
     payload = {"task": asdict(task), "trainings": [asdict(each) for each in unusual or trainings[:1]]}
     factory = ExecutorFactory(lambda: ThreadPoolExecutor(1, thread_name_prefix="rehearsal"), 1)
     if executor == "debug":
-        factory = choose_executor("debug")
+        factory = choose_executor("debug", backend=settings.backend)
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
         run = RunDirectory(Path(folder))
         options = child_options(run, settings.workers, settings.backend)
-        with Dispatcher(factory, options) as dispatcher:
-            (result,) = dispatcher.run([Job("rehearsal", "rehearse", payload | criteria)])
-        last_words = _last_words(run.logs) if result.status == "died" else ""
-    if result.status != "ok":
+        dispatcher = Dispatcher(factory, options)
+        complaint = _complaint(dispatcher, Job("rehearsal", "rehearse", payload | criteria), run.logs)
+    if complaint is not None:
         raise InputError(
             "Loss, metric and optimizer must fit the targets, and be found by the workers.",
             expected=f"a step of training for {task.kind} targets with {task.outputs} outputs",
-            received=f"{result.status}: {result.reason}{last_words}",
+            received=complaint,
             way_out="A class of your own is found where its module can be imported: in the current folder, "
             "or on PYTHONPATH.",
         )
+
+
+def _complaint(dispatcher: Dispatcher, job: Job, logs: Path) -> str | None:
+    """Return how a job went wrong, or that no worker could be started for it; None where it went well."""
+    try:
+        with dispatcher:
+            (result,) = dispatcher.run([job])
+    except RunError as error:
+        return f"{error}{_last_words(logs)}"
+    if result.status == "ok":
+        return None
+    return f"{result.status}: {result.reason}{_last_words(logs) if result.status == 'died' else ''}"
 
 
 def _last_words(logs: Path) -> str:

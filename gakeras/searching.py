@@ -36,14 +36,14 @@ from gakeras.evolution import (
     select_by_dominance,
     steady_state,
 )
-from gakeras.executors import ExecutorChoice, choose_executor
+from gakeras.executors import ExecutorChoice
 from gakeras.journal import JournalWriter, read_journal
 from gakeras.progress import Progress
 from gakeras.replay import Replay, assessment, record_of, replacement, replay
 from gakeras.results import SearchResult
 from gakeras.run import RunDirectory
 from gakeras.session import Session
-from gakeras.supervision import child_options
+from gakeras.supervision import child_options, executor_factory
 from gakeras.tensorboard import FOLDER, EventFile, finished_results
 
 MOST_SLOTS = 5
@@ -66,7 +66,7 @@ def continue_search(
     Every batch of events is on disk before the loop goes on.
     """
     workers = settings.workers
-    factory = choose_executor(executor, workers.workers, workers.workers_per_device)
+    factory = executor_factory(executor, workers, settings.backend)
     was_interrupted = False
     with JournalWriter(run.journal) as journal, session, _event_file(run, settings) as event_file:
         recorded = read_journal(run.journal)

@@ -20,18 +20,24 @@ LONG_SHARE = 0.9
 def parse_seconds(text: str) -> float:
     """Return the seconds that a time limit as batch systems write it stands for.
 
-    >>> parse_seconds("90"), parse_seconds("1:30"), parse_seconds("11:50:00"), parse_seconds("2-00:00:00")
-    (90.0, 90.0, 42600.0, 172800.0)
+    Behind days come hours first, as Slurm has it; without days the last number is seconds.
+
+    >>> parse_seconds("90"), parse_seconds("1:30"), parse_seconds("11:50:00")
+    (90.0, 90.0, 42600.0)
+    >>> parse_seconds("2-00:00:00"), parse_seconds("1-12"), parse_seconds("1-12:30")
+    (172800.0, 129600.0, 131400.0)
     """
-    match = re.fullmatch(r"(?:(\d+)-)?(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)", text.strip())
+    match = re.fullmatch(r"(?:(?P<days>\d+)-)?(?P<clock>(?:\d+:){0,2}\d+(?:\.\d+)?)", text.strip())
     if match is None:
         raise InputError(
             "A time limit is a length of time.",
-            expected="seconds, MM:SS, HH:MM:SS or D-HH:MM:SS",
+            expected="seconds, MM:SS, HH:MM:SS, D-HH, D-HH:MM or D-HH:MM:SS",
             received=repr(text),
         )
-    days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    days, parts = match["days"], [float(part) for part in match["clock"].split(":")]
+    missing = [0.0] * (3 - len(parts))
+    hours, minutes, seconds = [*parts, *missing] if days else [*missing, *parts]
+    return ((float(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
 class Session:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from gakeras.config import WorkerSettings
+from gakeras.executors import ExecutorChoice, ExecutorFactory, choose_executor
 from gakeras.run import RunDirectory
 from gakeras.workers import ChildOptions
 from gakeras.workers.supervisor import keras_environment
+
+
+def executor_factory(choice: ExecutorChoice, workers: WorkerSettings, backend: str) -> ExecutorFactory:
+    """Return what opens the executor of a run; see `choose_executor`."""
+    return choose_executor(choice, workers.workers, workers.workers_per_device, backend)
 
 
 def child_options(run: RunDirectory, workers: WorkerSettings, backend: str) -> ChildOptions:

@@ -26,7 +26,7 @@ from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
 from gakeras.errors import InputError
 from gakeras.evolution import Individual
-from gakeras.executors import ExecutorChoice, choose_executor
+from gakeras.executors import ExecutorChoice
 from gakeras.finals import FinalTraining, TrainingSummary, find_done, summarise, train_all
 from gakeras.fitness.options import TrainingOptions
 from gakeras.journal import JournalWriter
@@ -34,7 +34,7 @@ from gakeras.progress import Progress
 from gakeras.run import RunDirectory
 from gakeras.scores import mean_best_epoch
 from gakeras.session import Session
-from gakeras.supervision import child_options
+from gakeras.supervision import child_options, executor_factory
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def train_networks(
     results = find_done(trainings, done)
     missing = [training for training in trainings if training not in results]
     if missing:
-        factory = choose_executor(executor, workers.workers, workers.workers_per_device)
+        factory = executor_factory(executor, workers, run.settings.backend)
         with (
             JournalWriter(run.journal) as journal,
             session,

@@ -10,6 +10,7 @@ search's own:
 - `STUB_FAULT`: how evaluations go wrong, a name of `FAULTS`.
 - `STUB_FAULT_AMONG`: if set, only those whose genome's digest begins with one of these digits.
 - `STUB_START_SECONDS`: how long a child takes to start.
+- `STUB_BROKEN`: children of a worker with this in its name do not start.
 - `STUB_CALIBRATION_SECONDS`: how long a calibration takes; it measures nothing.
 """
 
@@ -44,6 +45,8 @@ KINDS = {
 def warm_up() -> None:
     print("a print while the child starts")
     time.sleep(float(os.environ.get("STUB_START_SECONDS", "0")))
+    if "STUB_BROKEN" in os.environ and os.environ["STUB_BROKEN"] in os.readlink("/proc/self/fd/2"):
+        sys.exit("no accelerator here")
 
 
 def calibrate(payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 from stub_runs import wait_until, workers_of
 
 from gakeras.dispatch import Dispatcher
-from gakeras.errors import Stalled, Unfinished
+from gakeras.errors import RunError, Stalled, Unfinished
 from gakeras.executors import ExecutorChoice, choose_executor
 from gakeras.jobs import Job
 from gakeras.workers import ChildOptions
@@ -147,6 +147,46 @@ def test_a_job_nobody_else_can_do_is_tried_again_by_the_same_worker(tmp_path: Pa
     with ThreadPoolExecutor(1) as pool, open_dispatcher(tmp_path, pool, 2) as dispatcher:
         (result,) = dispatcher.run([fault_at_first("kills itself", 1, tmp_path / "log")])
     assert (result.status, result.attempt) == ("ok", 2)
+
+
+# Workers that do not work
+
+
+def test_a_worker_that_does_not_start_loses_no_job_and_gets_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_BROKEN", "worker_1")
+    with open_dispatcher(tmp_path, "process", 2) as dispatcher:
+        with pytest.warns(UserWarning, match=r"worker_1 has lost 3 .*did not start, its log is "):
+            results = dispatcher.run([tell(n, seconds=0.3) for n in range(8)])
+        assert dispatcher.slots == 1
+    assert [(result.status, result.attempt) for result in results] == [("ok", 1)] * 8
+    assert len({result.worker for result in results}) == 1
+
+
+def test_a_worker_that_cannot_work_is_given_no_more_than_one_job_ahead_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_BROKEN", "worker_1")
+    with open_dispatcher(tmp_path, "process", 2) as dispatcher:
+        for number in range(2):
+            dispatcher.submit(tell(number, seconds=4))
+        assert dispatcher.collect(30) == [] and dispatcher.slots == 3
+        dispatcher.submit(tell(2))
+        assert dispatcher.collect(30) == [] and dispatcher.slots == 3
+
+
+def test_where_no_worker_starts_the_first_one_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_BROKEN", "worker_")
+    with (
+        pytest.raises(RunError, match=r"No worker can do anything\. .*did not start, its log is ") as raised,
+        pytest.warns(UserWarning, match="has lost 3"),
+        open_dispatcher(tmp_path, "process", 2) as dispatcher,
+    ):
+        dispatcher.run([tell(n) for n in range(8)])
+    assert not isinstance(raised.value, Unfinished)
 
 
 # Stalls

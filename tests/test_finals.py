@@ -116,12 +116,12 @@ def test_final_trainings_are_done_by_the_workers_that_the_run_goes_on_with(
         run.settings, workers=replace(run.settings.workers, workers=2, executor="process", start_seconds=77)
     )
     asked: list[tuple[Any, ...]] = []
-    choose, options = winners.choose_executor, winners.child_options
-    monkeypatch.setattr(winners, "choose_executor", lambda *given: [asked.append(given), choose(*given)][1])
+    choose, options = winners.executor_factory, winners.child_options
+    monkeypatch.setattr(winners, "executor_factory", lambda *given: [asked.append(given), choose(*given)][1])
     monkeypatch.setattr(winners, "child_options", lambda *given: [asked.append(given), options(*given)][1])
     result = SearchResult(run, settings=settings, progress=False)
     result.train_final()
-    assert asked[0][:2] == ("process", 2) and asked[1][1].start_seconds == 77
+    assert asked[0][0] == "process" and asked[0][1].workers == 2 and asked[1][1].start_seconds == 77
     assert result.settings == settings
 
 

@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "__main__": {"cli"},
     "api": {
         "beginning", "config", "data", "encoding", "errors", "executors", "growth", "lineage", "rehearsal",
-        "results", "run", "searching", "session", "tensorboard", "validation",
+        "results", "run", "searching", "session", "supervision", "tensorboard", "validation",
     },
     "beginning": {"durable", "config", "data", "errors", "fitness", "journal", "run", "seeding"},
     "cli": {
@@ -38,7 +38,7 @@ MAY_IMPORT = {
     },
     "data": {"durable", "errors", "seeding"},
     "diagnosis": {"executors", "launcher", "workers"},
-    "dispatch": {"errors", "executors", "jobs", "workers"},
+    "dispatch": {"errors", "executors", "jobs", "roster", "workers"},
     "display": {"config", "evolution", "progress", "replay"},
     "durable": set(),
     "encoding": {"errors"},
@@ -56,7 +56,7 @@ MAY_IMPORT = {
     "growth": {
         "beginning", "config", "continuing", "data", "dispatch", "durable", "encoding", "errands", "errors",
         "executors", "exporting", "exports", "fitness", "graph", "jobs", "journal", "models", "morphism",
-        "records", "run", "seeding", "session", "tables", "validation",
+        "records", "run", "seeding", "session", "supervision", "tables", "validation",
     },
     "history": {"config", "data", "encoding", "errors", "evolution", "fitness", "jobs", "journal", "replay"},
     "jobs": {"errors"},
@@ -67,7 +67,7 @@ MAY_IMPORT = {
     "lineage": {
         "beginning", "config", "continuing", "data", "dispatch", "encoding", "errands", "errors", "executors",
         "exporting", "exports", "fitness", "jobs", "journal", "models", "records", "results", "run",
-        "seeding", "session", "synthesis", "tables", "validation",
+        "seeding", "session", "supervision", "synthesis", "tables", "validation",
     },
     "models": {"durable", "errors", "graph"},
     "plots": {
@@ -94,6 +94,7 @@ MAY_IMPORT = {
         "config", "continuing", "errors", "executors", "growth", "lineage", "results", "run", "searching",
         "session",
     },
+    "roster": {"errors"},
     "rounds": set(),
     "run": {"config", "data", "errors", "journal"},
     "searching": {
@@ -103,7 +104,7 @@ MAY_IMPORT = {
     "scores": set(),
     "seeding": set(),
     "session": {"errors", "evolution"},
-    "supervision": {"config", "run", "workers"},
+    "supervision": {"config", "executors", "run", "workers"},
     "synthesis": {"durable", "data", "encoding", "errors", "fitness", "graph", "jobs", "seeding"},
     "tensorboard": {"errors", "fitness", "history", "jobs", "journal"},
     "tables": set(),

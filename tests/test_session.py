@@ -39,7 +39,16 @@ class Clock:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("90", 90), ("0.5", 0.5), ("1:30", 90), ("01:00:00", 3600), ("2-03:00:00", 183_600), (" 7 ", 7)],
+    [
+        ("90", 90),
+        ("0.5", 0.5),
+        ("1:30", 90),
+        ("01:00:00", 3600),
+        ("2-03:00:00", 183_600),
+        (" 7 ", 7),
+        ("1-12", 129_600),
+        ("1-12:30", 131_400),
+    ],
 )
 def test_a_time_limit_is_read_as_batch_systems_write_it(text: str, seconds: float) -> None:
     assert parse_seconds(text) == seconds

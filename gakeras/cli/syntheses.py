@@ -24,6 +24,7 @@ from gakeras.cli.options import (
     app,
     begin_session,
     console,
+    folder_of,
     load_named,
     resumed_if_there,
     with_options,
@@ -156,7 +157,8 @@ def _ancestor_and_data(
             received=f"{target} without one",
         )
     elif settings.ancestor.path is not None:
-        ancestor, arrays = find_ancestor(base_dir / settings.ancestor.path)
+        folder = folder_of("ancestor.path", overrides, base_dir)
+        ancestor, arrays = find_ancestor(folder / settings.ancestor.path)
     if settings.data is not None:
         arrays = load_named(settings.data, overrides, base_dir)
     if arrays is None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from gakeras.executors import mpi
 from gakeras.jobs import Job
 from gakeras.launcher import num_launched
 from gakeras.workers.child import answer
-from gakeras.workers.devices import visible_devices
+from gakeras.workers.devices import num_usable
 from gakeras.workers.supervisor import run_job
 
 EXECUTORS = ("auto", "serial", "process", "mpi", "debug")
@@ -54,7 +55,10 @@ class ExecutorFactory:
 
 
 def choose_executor(
-    choice: ExecutorChoice = "auto", workers: int | None = None, workers_per_device: int = 1
+    choice: ExecutorChoice = "auto",
+    workers: int | None = None,
+    workers_per_device: int = 1,
+    backend: str | None = None,
 ) -> ExecutorFactory:
     """Return the factory for a choice. On an MPI rank other than 0 it serves the master and ends there.
 
@@ -64,9 +68,12 @@ def choose_executor(
             but the first), `"debug"` (in this process), an executor, or a function that opens one.
         workers: Number of jobs at the same time; needed for an executor that does not tell. By
             default `"process"` has `workers_per_device` for each accelerator, or one a core.
+        backend: Of Keras, TensorFlow if it is not said: it has to see an accelerator for it to count, and
+            is what Keras has in this process with `"debug"`.
 
     Raises:
-        InputError: An unknown name, a number of workers that cannot be, or ranks without use.
+        InputError: An unknown name, a number of workers that cannot be, ranks without use, or a Keras in
+            this process that has another backend.
 
     An executor of your own must run functions where gakeras is installed and the run
     directory can be reached by its path:
@@ -80,6 +87,11 @@ def choose_executor(
     if choice == "mpi" or (choice == "auto" and num_launched() > 1):
         pool, num_ranks = mpi.open_world()
         return ExecutorFactory(lambda: pool, min(workers or num_ranks, num_ranks), is_ours=False)
+    if choice == "debug":
+        if num_launched() > 1:  # the other ranks serve, and have nothing to do
+            mpi.open_world()
+        _take_backend(backend)
+        return ExecutorFactory(DebugExecutor, 1)
     if num_launched() > 1:
         raise InputError(
             "A job of several MPI ranks has one master.",
@@ -98,13 +110,10 @@ def choose_executor(
             )
         return ExecutorFactory(choice, workers)
     if choice in ("auto", "process"):
-        num_devices = len(visible_devices(os.environ)[1])
-        slots = workers or num_devices * workers_per_device or num_cores()
+        slots = workers or num_usable(backend or "tensorflow") * workers_per_device or num_cores()
         return ExecutorFactory(lambda: ThreadPoolExecutor(slots, thread_name_prefix="worker"), slots)
     if choice == "serial":
         return ExecutorFactory(lambda: ThreadPoolExecutor(1, thread_name_prefix="worker"), 1)
-    if choice == "debug":
-        return ExecutorFactory(DebugExecutor, 1)
     raise InputError(
         "There is no such executor.",
         expected=f"one of {', '.join(EXECUTORS)}, or a concurrent.futures.Executor",
@@ -113,8 +122,26 @@ def choose_executor(
 
 
 def num_cores() -> int:
-    """Return the cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the cores this process may use: by its affinity, and by the quota of its container."""
+    import joblib
+
+    return int(joblib.cpu_count())
+
+
+def _take_backend(backend: str | None) -> None:
+    """Let the Keras of this process have a backend, or say that it has another one already."""
+    keras = sys.modules.get("keras")
+    if backend is None:
+        return
+    if keras is None:
+        os.environ["KERAS_BACKEND"] = backend
+    elif keras.backend.backend() != backend:
+        raise InputError(
+            "The debug executor works in this process.",
+            expected=f"the backend of the run, {backend}",
+            received=f"Keras with the backend {keras.backend.backend()}",
+            way_out=f"Start Python with KERAS_BACKEND={backend}, or use another executor.",
+        )
 
 
 def submit_job(
@@ -124,14 +151,14 @@ def submit_job(
     timeout_seconds: float | None = None,
     stop_file: str | None = None,
     attempt: int = 1,
-    avoid: str | None = None,
+    avoid: Sequence[str] = (),
 ) -> Future[dict[str, Any]]:
     """Send a job to an executor; the future gives a `JobResult` as JSON values.
 
-    The worker named `avoid` declines it. No two calls have the same arguments, for Dask takes
+    The workers that `avoid` names decline it. No two calls have the same arguments, for Dask takes
     equal calls for one.
     """
-    call = {"attempt": attempt, "avoid": avoid, "call": uuid.uuid4().hex}
+    call = {"attempt": attempt, "avoid": list(avoid), "call": uuid.uuid4().hex}
     message = {"id": job.id, "kind": job.kind, "payload": dict(job.payload), **call}
     return executor.submit(run_job, message, options, timeout_seconds, stop_file)
 

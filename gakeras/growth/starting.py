@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gakeras.beginning import chosen_backend, new_run_dir
+from gakeras.beginning import chosen_backend, directory_for
 from gakeras.data import Arrays, as_arrays
 from gakeras.encoding import Genome
-from gakeras.executors import ExecutorChoice, choose_executor
+from gakeras.executors import ExecutorChoice
 from gakeras.growth.checks import with_validation
 from gakeras.growth.continuing import continue_growth
 from gakeras.growth.results import Growth
@@ -17,6 +17,7 @@ from gakeras.growth.runs import StartNetwork, create_growth
 from gakeras.growth.settings import GrowthSettings, growth_settings
 from gakeras.models import check_model, check_model_path
 from gakeras.session import Session
+from gakeras.supervision import executor_factory
 from gakeras.validation import argument_names
 
 SMALL_START = "small_start"
@@ -165,7 +166,7 @@ def grow(
         network,
         num_validation=num_validation,
         run_dir=run_dir,
-        executor=executor,
+        executor=None if isinstance(executor, str) else executor,  # names are in the settings
         session=session,
         progress=progress,
     )
@@ -190,10 +191,10 @@ def run_growth(
     plain = settings.to_json() | {"backend": chosen_backend(settings.backend)}
     settings = growth_settings(plain, origin="the arguments and the environment")
     choice = executor if executor is not None else settings.workers.executor
-    choose_executor(choice, settings.workers.workers)
+    executor_factory(choice, settings.workers, settings.backend)
     session = session or Session(None, settings.workers.grace_seconds)
-    root = Path(run_dir) if run_dir else new_run_dir(settings.name)
-    run = create_growth(root, settings, arrays, start, num_validation)
+    with directory_for(run_dir, settings.name) as root:
+        run = create_growth(root, settings, arrays, start, num_validation)
     return continue_growth(run, settings, choice, session, progress=progress)
 
 

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gakeras.beginning import chosen_backend, new_run_dir
+from gakeras.beginning import chosen_backend, directory_for
 from gakeras.data import Arrays, as_arrays, open_data
 from gakeras.errors import InputError
-from gakeras.executors import ExecutorChoice, choose_executor
+from gakeras.executors import ExecutorChoice
 from gakeras.lineage.continuing import continue_synthesis
 from gakeras.lineage.results import Lineage
 from gakeras.lineage.runs import Ancestor, create_synthesis
@@ -19,6 +19,7 @@ from gakeras.models import check_model, check_model_path
 from gakeras.results import SearchResult
 from gakeras.run import open_run
 from gakeras.session import Session
+from gakeras.supervision import executor_factory
 from gakeras.validation import argument_names
 
 _USUAL_KEEP = 0.67
@@ -183,7 +184,13 @@ def synthesize(
         arrays = as_arrays(arrays.x, arrays.y, x_test, y_test, arrays.sample_weight)
     session = Session(time_limit, checked.workers.grace_seconds)
     return run_synthesis(
-        checked, arrays, ancestor, run_dir=run_dir, executor=executor, session=session, progress=progress
+        checked,
+        arrays,
+        ancestor,
+        run_dir=run_dir,
+        executor=None if isinstance(executor, str) else executor,  # names are in the settings
+        session=session,
+        progress=progress,
     )
 
 
@@ -204,10 +211,10 @@ def run_synthesis(
     plain = settings.to_json() | {"backend": chosen_backend(settings.backend)}
     settings = synthesis_settings(plain, origin="the arguments and the environment")
     choice = executor if executor is not None else settings.workers.executor
-    choose_executor(choice, settings.workers.workers)
+    executor_factory(choice, settings.workers, settings.backend)
     session = session or Session(None, settings.workers.grace_seconds)
-    root = Path(run_dir) if run_dir else new_run_dir(settings.name)
-    run = create_synthesis(root, settings, arrays, ancestor)
+    with directory_for(run_dir, settings.name) as root:
+        run = create_synthesis(root, settings, arrays, ancestor)
     return continue_synthesis(run, settings, choice, session, progress=progress)
 
 

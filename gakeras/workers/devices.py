@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
+import warnings
 from collections.abc import Mapping
 from functools import cache
+from itertools import takewhile
 
 _VARIABLES = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
 _LISTINGS = {
     "CUDA_VISIBLE_DEVICES": ("nvidia-smi", "-L"),
     "ROCR_VISIBLE_DEVICES": ("rocm-smi", "-i", "--csv"),
 }
+_NOTHING = ("", "-1", "NoDevFiles")
+"""What stands in these variables where no device is to be seen, or none behind it; the last is Slurm's."""
+
 _GROW = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 """TensorFlow and JAX otherwise take the whole memory of a device at once."""
+
+ADVICE = (
+    'Install the backend with the vendor\'s libraries, such as `pip install "tensorflow[and-cuda]"`, '
+    "or hide the devices by CUDA_VISIBLE_DEVICES=-1."
+)
+
+_PROBE = (
+    "import keras; float(keras.ops.sum(keras.ops.ones(3))); "
+    "print(keras.backend.backend(), *keras.distribution.list_devices())"
+)
+_PROBE_SECONDS = 300.0
 
 
 def device_environment(
@@ -49,12 +67,64 @@ def visible_devices(environ: Mapping[str, str]) -> tuple[str, list[str]]:
     for variable in _VARIABLES:
         if variable in environ:
             names = [name.strip() for name in environ[variable].split(",")]
-            return variable, [name for name in names if name and name != "-1"]
+            return variable, list(takewhile(lambda name: name not in _NOTHING, names))
     for variable, command in _LISTINGS.items():
         number = _count_listed(command)
         if number:
             return variable, [str(index) for index in range(number)]
     return _VARIABLES[0], []
+
+
+def probe_keras(backend: str, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Let a child process import Keras, as a worker does; it prints the backend and the devices it has.
+
+    Raises:
+        subprocess.TimeoutExpired: It took longer than five minutes.
+    """
+    return subprocess.run(
+        [sys.executable, "-c", _PROBE],
+        capture_output=True,
+        text=True,
+        env={"TF_CPP_MIN_LOG_LEVEL": "3", **environ, **_GROW, "KERAS_BACKEND": backend},
+        timeout=_PROBE_SECONDS,
+        check=False,
+    )
+
+
+def read_probe(said: str) -> tuple[str, list[str]]:
+    """Return the backend that a probe of Keras has printed, and the devices, but for the processor.
+
+    >>> read_probe("tensorflow cpu:0 gpu:0 gpu:1")
+    ('tensorflow', ['gpu:0', 'gpu:1'])
+    """
+    backend, *devices = said.strip().splitlines()[-1].split()
+    return backend, [device for device in devices if not device.lower().startswith("cpu")]
+
+
+@cache
+def num_usable(backend: str) -> int:
+    """Return how many accelerators networks can be trained on here: visible ones that the backend sees too.
+
+    A backend without the vendor's libraries sees none, which is a warning. It is asked, by a child process,
+    only where there are some.
+    """
+    _, visible = visible_devices(os.environ)
+    if not visible:
+        return 0
+    try:
+        probe = probe_keras(backend, os.environ)
+    except subprocess.TimeoutExpired:
+        return len(visible)
+    if probe.returncode != 0:  # the first job says why
+        return len(visible)
+    number = min(len(visible), len(read_probe(probe.stdout)[1]))
+    if number == 0:
+        warnings.warn(
+            f"This machine has accelerators ({', '.join(visible)}), and {backend} can use none: networks "
+            f"train on the cores. {ADVICE}",
+            stacklevel=2,
+        )
+    return number
 
 
 @cache

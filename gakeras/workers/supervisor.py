@@ -29,6 +29,8 @@ from gakeras.workers.place import current_place
 _POLL_SECONDS = 0.5
 """How often a worker that waits for its child looks whether its run was stopped from afar."""
 
+_STOPPED = "the run was stopped"
+
 _LAUNCHER_VARIABLES = ("OMPI_", "PMIX_", "PMI_", "PRTE_", "HYDI_", "HYDRA_", "MPIEXEC_")
 """A child that inherits them takes itself for an MPI rank, and the job for broken when it ends."""
 
@@ -83,13 +85,13 @@ def run_job(
     """Do a job in this thread's child and return its `JobResult` as JSON values. Never raises.
 
     Args:
-        job: A `Job` as JSON values; the worker that it names as `avoid` declines it.
+        job: A `Job` as JSON values; the workers that it names in `avoid` decline it.
         options: `ChildOptions` as JSON values.
         timeout_seconds: Longest time for the job itself; starting the child is not counted.
         stop_file: A path; when a file appears there, the child is killed and the job has died.
             So a master stops workers on other machines, with nothing but the run directory.
     """
-    if job.get("avoid") == current_place().name:
+    if current_place().name in job.get("avoid", ()):
         return _result(job, status="declined").to_json()
     wanted = ChildOptions(**options)
     child: _Child | None = getattr(_this_thread, "child", None)
@@ -154,30 +156,39 @@ class _Child:
     def _start(self, stop_file: str | None) -> tuple[str, str] | None:
         worker = current_place().name.replace("/", "-").replace(" ", "")
         log = Path(self.options.log_dir) / f"{socket.gethostname()}-{worker}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        arguments = [self.options.module, str(self.options.idle_seconds)]
-        with _lock:
-            if self.options.owner in _stopped:
-                return "died", "the run was stopped"
-            with log.open("ab") as stderr:
-                self.process = subprocess.Popen(
-                    [sys.executable, "-m", "gakeras.workers.child", *arguments],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=stderr,
-                    text=True,
-                    env=_environment(self.options),
-                    start_new_session=True,  # Ctrl-C in the terminal is the master's alone
-                )
-            _children.add(self)
-        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        try:
+            process = self._open(log)
+        except OSError as error:
+            return "unstarted", f"the worker process on {socket.gethostname()} cannot be started: {error}"
+        if process is None:
+            return "died", _STOPPED
+        threading.Thread(target=self._read, args=(process,), daemon=True).start()
         reply = self._receive(self.options.start_seconds, stop_file)
         if isinstance(reply, dict):
             return None
-        status, reason = reply
-        if self.options.owner in _stopped:
-            return status, reason
-        return status, f"the worker process did not start, its log is {log} ({reason})"
+        _, reason = reply
+        if reason == _STOPPED or self.options.owner in _stopped:
+            return "died", _STOPPED
+        return "unstarted", f"the worker process did not start, its log is {log} ({reason})"
+
+    def _open(self, log: Path) -> subprocess.Popen[str] | None:
+        """Start the process; return None where the run was stopped meanwhile."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        arguments = [self.options.module, str(self.options.idle_seconds)]
+        with _lock, log.open("ab") as stderr:
+            if self.options.owner in _stopped:
+                return None
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gakeras.workers.child", *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                env=_environment(self.options),
+                start_new_session=True,  # Ctrl-C in the terminal is the master's alone
+            )
+            _children.add(self)
+            return self.process
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
@@ -205,7 +216,7 @@ class _Child:
                 if left == 0.0:
                     return "timeout", f"stopped after {timeout_seconds:g} seconds"
                 if stop_file is not None and os.path.exists(stop_file):
-                    return "died", "the run was stopped"
+                    return "died", _STOPPED
                 continue
             if line is None:
                 return "died", f"the worker process ended, exit status {self._exit_status()}"

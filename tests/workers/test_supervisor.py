@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -214,29 +215,42 @@ def test_starting_does_not_count_to_the_timeout(
     assert result.status == "ok" and result.end - result.start < 0.75
 
 
-def test_a_child_that_takes_too_long_to_start_is_a_timeout_that_names_its_log(
+def test_a_child_that_takes_too_long_to_start_has_not_tried_its_job_and_names_its_log(
     options: ChildOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STUB_START_SECONDS", "60")
     result = do(ChildOptions(**options_to_json(options) | {"start_seconds": 0.5}))
-    assert result.status == "timeout" and "did not start" in result.reason and ".log" in result.reason
+    assert result.status == "unstarted" and "did not start" in result.reason and ".log" in result.reason
 
 
 def test_a_module_that_cannot_be_imported_names_its_log(options: ChildOptions) -> None:
     result = do(ChildOptions(**options_to_json(options) | {"module": "there_is_no_such_module"}))
-    assert result.status == "died" and "did not start" in result.reason  # another worker may have it
+    assert result.status == "unstarted" and "did not start" in result.reason  # another worker may have it
     log = str(result.reason).split("its log is ")[1].split(" (")[0]
     assert "there_is_no_such_module" in Path(log).read_text()
 
 
-def test_a_child_killed_while_it_starts_died(options: ChildOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_killed_while_it_starts_has_not_tried_its_job(
+    options: ChildOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STUB_START_SECONDS", "60")
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(do, options)
         wait_until(lambda: children())
         children()[0].kill()
         result = future.result()
-    assert result.status == "died" and "did not start" in result.reason
+    assert result.status == "unstarted" and "did not start" in result.reason
+
+
+def test_a_machine_that_starts_no_process_has_not_tried_its_job(
+    options: ChildOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_many(*args: Any, **kwargs: Any) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", too_many)
+    result = do(options)
+    assert result.status == "unstarted" and "Resource temporarily unavailable" in str(result.reason)
 
 
 def test_an_idle_child_ends_by_itself_and_the_next_job_gets_another(options: ChildOptions) -> None:
