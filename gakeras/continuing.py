@@ -125,6 +125,7 @@ def continue_rounds(
     was_interrupted = False
     with JournalWriter(run.journal) as journal, session:
         course = course_of(read_journal(run.journal))
+        num_before = course.num_done
         start = time.monotonic() - course.elapsed
         if course.is_unfinished():
             options = child_options(run, workers, plan.backend)
@@ -146,6 +147,7 @@ def continue_rounds(
                     _show(bar, course)
                 except KeyboardInterrupt:
                     was_interrupted = True
+    session.count_finished(course.num_done - num_before)
     check_beginning(course.state.failures, course.first_round(), course.complaints)
     is_unfinished = course.is_unfinished()
     if was_interrupted or is_unfinished:

@@ -87,7 +87,7 @@ class Dispatcher:
         self._retries: list[_Flight] = []
         self._done: queue.SimpleQueue[tuple[str, Future[dict[str, Any]]]] = queue.SimpleQueue()
         self._executor: Executor | None = None
-        self._stop_file = Path(options.log_dir) / f"stop-{uuid.uuid4().hex}"
+        self._stop_file = self._new_stop_file()
         self._last_event = time.monotonic()
         self._longest_limit: float | None = None
         self._roster = Roster(factory.slots)
@@ -115,18 +115,35 @@ class Dispatcher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Give up what is in flight: cancel what waits, kill what runs, on this machine and on others."""
+        """Give up what is in flight, and close the executor."""
+        self._give_up(0.0 if kind is Stalled else _FAREWELL_SECONDS)
+        if self._factory.is_ours and self._executor is not None:
+            self._executor.shutdown(wait=kind is not Stalled, cancel_futures=True)
+
+    def give_up(self) -> None:
+        """Give up what is in flight, which does not come back; other jobs may be submitted."""
+        if not self.num_in_flight:
+            return
+        self._give_up(_FAREWELL_SECONDS)
+        self._in_flight.clear()
+        self._retries.clear()
+        self._stop_file = self._new_stop_file()
+        allow_children(self._options.owner)
+
+    def _give_up(self, farewell_seconds: float) -> None:
+        """Cancel what waits, kill what runs, on this machine and on others."""
         futures = [flight.future for flight in self._in_flight.values() if flight.future is not None]
         running = [future for future in futures if not future.cancel()]
         if futures:
             self._stop_file.parent.mkdir(parents=True, exist_ok=True)
             self._stop_file.touch()
         stop_children(self._options.owner)
-        _, still_running = wait(running, timeout=0.0 if kind is Stalled else _FAREWELL_SECONDS)
-        if self._factory.is_ours and self._executor is not None:
-            self._executor.shutdown(wait=kind is not Stalled, cancel_futures=True)
+        _, still_running = wait(running, timeout=farewell_seconds)
         if len(running) == len(futures) and not still_running:  # or a worker may have yet to see it
             self._stop_file.unlink(missing_ok=True)
+
+    def _new_stop_file(self) -> Path:
+        return Path(self._options.log_dir) / f"stop-{uuid.uuid4().hex}"
 
     def submit(self, job: Job, timeout_seconds: float | None = None) -> None:
         """Send a job off; `timeout_seconds` is its longest time, by default that of the dispatcher."""

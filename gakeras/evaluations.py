@@ -54,6 +54,10 @@ class Evaluations:
             results += self.dispatcher.collect(0.0)
         return [Finished(int(result.job_id.partition("/")[0]), result) for result in results]
 
+    def give_up(self) -> None:
+        """Give up what is under way."""
+        self.dispatcher.give_up()
+
     def timeout_seconds(self, step: Step) -> float | None:
         """Return the longest time a step that starts now may take; None for no limit.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
-from gakeras.errors import RunError, Unfinished
+from gakeras.errors import RunError
 from gakeras.fitness.criteria import Criteria
 from gakeras.fitness.objectives import scores_on, spread
 from gakeras.fitness.options import TrainingOptions
@@ -160,19 +160,20 @@ def train_all(
     """Do the trainings; yield each with its result as soon as that is on disk.
 
     Raises:
-        Unfinished: The session ended first; resuming does what is left.
+        Unfinished: The session ended first; resuming does what is left. See `Session.ended`.
     """
     waiting = {training.job().id: training for training in trainings}
     for training in trainings:
         dispatcher.submit(training.job())
     while waiting:
         if session.is_over():
-            raise Unfinished(
+            raise session.ended(
                 f"{session.reason}: {len(waiting)} final trainings are left; `gakeras resume` does them."
             )
         for result in dispatcher.collect(POLL_SECONDS):
             training = waiting.pop(result.job_id)
             journal.append([{"type": "trained", "key": training.key(), "result": result.to_json()}])
+            session.count_finished(1)
             yield training, result
 
 

@@ -24,6 +24,7 @@ from gakeras.evolution import (
     Finals,
     Finished,
     LongestFirst,
+    Measured,
     Pricing,
     Proposer,
     Screener,
@@ -90,6 +91,9 @@ def continue_search(
                     evaluations = Evaluations(run, capped, past.state, dispatcher, budget.seconds_left)
                     for events in _stages(past, capped, run, evaluations, budget, finals):
                         journal.append(record_of(event, time.monotonic() - start) for event in events)
+                        session.count_finished(
+                            sum(isinstance(event, Finished | Measured) for event in events)
+                        )
                         if event_file is not None:
                             event_file.add(event.result for event in events if isinstance(event, Finished))
                         _tidy(run, settings, past.state, events)
@@ -214,6 +218,7 @@ def _stages(
         yield from _end(past, "search", reason, settings)
     unfinished = _unfinished(past, settings, finals)
     if unfinished is not None and not budget.is_closing(state):
+        workers.give_up()  # what the search has abandoned, to leave the finals their time
         yield from run_finals(state, unfinished, workers, budget)
         if not budget.is_closing(state):
             yield from _end(past, "finals", "all is done that there was time for", settings)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from gakeras.errors import InputError
+from gakeras.errors import InputError, RunError, Unfinished
 from gakeras.evolution import Duration, quantile_seconds
 
 STOP_SIGNALS = ("SIGTERM", "SIGUSR1")
@@ -47,7 +47,8 @@ class Session:
     have taken, so that little is thrown away when the limit comes. SIGTERM and SIGUSR1, which
     batch systems send ahead of the end, only set a flag: nothing more is started, and what
     runs has `grace_seconds` to end. Everything finished is in the journal all along. It may be
-    entered within itself: a command listens from its first moment on, and so does the search in it.
+    entered within itself: a command listens from its first moment on, and so does the search in it. It counts
+    what is finished in it: a run that never gets on in sessions so short would be resumed for ever.
 
     Args:
         time_limit: Seconds from now until this process stops; None for no limit.
@@ -68,7 +69,9 @@ class Session:
                 received=f"time_limit={time_limit}",
             )
         self._clock, self._grace_seconds = clock, grace_seconds
+        self._time_limit = time_limit
         self._deadline = None if time_limit is None else clock() + time_limit
+        self._num_finished = 0
         self._signal: str | None = None
         self._handlers: dict[int, Any] = {}
         self._depth = 0
@@ -108,6 +111,23 @@ class Session:
     def is_over(self) -> bool:
         """Tell whether the time is up."""
         return self.seconds_left() == 0.0
+
+    def count_finished(self, number: int) -> None:
+        """Note that so many jobs have ended, and are on disk."""
+        self._num_finished += number
+
+    def ended(self, what_is_left: str) -> RunError:
+        """Return what is raised when a session ends before its run: `Unfinished`, to be resumed.
+
+        It is another error where the time limit came before anything was finished: the next session would
+        begin the same again.
+        """
+        if self._num_finished or self._signal is not None or self._time_limit is None:
+            return Unfinished(what_is_left)
+        return RunError(
+            f"Nothing was finished in this session of {self._time_limit:.0f} seconds: what is next takes "
+            f"longer, and every session begins it anew. Resume with a longer time limit. {what_is_left}"
+        )
 
     @property
     def reason(self) -> str:

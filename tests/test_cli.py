@@ -18,10 +18,11 @@ from stub_runs import TABLE, finished, records, run_stub, stub_settings
 from typer.testing import CliRunner
 
 from gakeras import __version__, cli
-from gakeras.beginning import create_run
+from gakeras.beginning import create_run, directory_for
 from gakeras.cli import INTERRUPTED, app
 from gakeras.config import shipped_configs
 from gakeras.encoding import Genome
+from gakeras.errors import InputError
 from gakeras.journal import JournalWriter
 from gakeras.run import open_run
 
@@ -239,6 +240,14 @@ def test_a_search_prints_all_networks_side_by_side_and_writes_the_best(
     names = [line.split()[0] for line in out.splitlines() if re.search(r"\d+\.\d\d +\d\.\d{4}", line)]
     assert names == ["evolved", "table_baseline", "another_baseline_dropout"]
     assert (folder / "run" / "best.keras").exists() and "best.keras" in out
+
+
+def test_runs_that_begin_at_the_same_moment_get_folders_of_their_own(folder: Path) -> None:
+    with directory_for(None, "iris") as first, directory_for(None, "iris") as second:
+        assert first != second and first.is_dir() and second.is_dir()
+    with pytest.raises(InputError), directory_for(None, "iris") as third:
+        raise InputError("A rule.", expected="this", received="that")
+    assert not third.exists() and first.exists()
 
 
 def test_by_default_a_run_gets_a_new_folder_in_runs(folder: Path, config: Path, gakeras: Gakeras) -> None:

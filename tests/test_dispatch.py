@@ -318,6 +318,18 @@ def test_leaving_by_an_error_leaves_no_child_either(tmp_path: Path) -> None:
     assert not workers()
 
 
+def test_what_is_given_up_never_comes_back_and_other_jobs_do(tmp_path: Path) -> None:
+    with open_dispatcher(tmp_path, "process", 2) as dispatcher:
+        dispatcher.give_up()
+        for number in range(3):
+            dispatcher.submit(tell(number, seconds=3600))
+        start = time.monotonic()
+        dispatcher.give_up()
+        assert dispatcher.num_in_flight == 0
+        assert [result.status for result in dispatcher.run([tell(7), tell(8)])] == ["ok", "ok"]
+        assert time.monotonic() - start < 20 and dispatcher.collect(0.0) == []
+
+
 def test_after_leaving_another_dispatcher_of_the_same_run_works(tmp_path: Path) -> None:
     for _ in range(2):
         with open_dispatcher(tmp_path) as dispatcher:

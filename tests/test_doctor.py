@@ -47,7 +47,12 @@ def test_what_two_ranks_say_becomes_a_finding(
 
 
 def doctor(
-    monkeypatch: pytest.MonkeyPatch, *, missing: str = "", keras_fails: bool = False, mpi: bool = True
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    missing: str = "",
+    keras_fails: bool = False,
+    devices: str = "cpu:0",
+    mpi: bool = True,
 ) -> Result:
     """Run the command on a machine that is made up: nothing is started."""
 
@@ -58,7 +63,7 @@ def doctor(
 
     def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
         errors = "Traceback\nModuleNotFoundError: No module named 'jax'" if keras_fails else ""
-        return subprocess.CompletedProcess(command, int(keras_fails), "tensorflow\n", errors)
+        return subprocess.CompletedProcess(command, int(keras_fails), f"tensorflow {devices}\n", errors)
 
     monkeypatch.setattr(diagnosis, "version", version)
     monkeypatch.setattr(subprocess, "run", run)
@@ -86,6 +91,12 @@ def test_a_backend_that_does_not_start_makes_it_fail(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     shown = doctor(monkeypatch, keras_fails=True)
     assert shown.exit_code == 1 and "jax does not work: ModuleNotFoundError" in shown.output
+
+
+def test_devices_that_keras_cannot_use_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    assert "and-cuda" in doctor(monkeypatch).output.replace("\n", "")
+    assert "and-cuda" not in doctor(monkeypatch, devices="cpu:0 gpu:0").output.replace("\n", "")
 
 
 @pytest.mark.mpi

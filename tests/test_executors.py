@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +20,7 @@ from gakeras.encoding import Genome
 from gakeras.errors import InputError
 from gakeras.executors import ExecutorChoice, ExecutorFactory, choose_executor, num_cores
 from gakeras.jobs import Job, JobResult
-from gakeras.workers import ChildOptions
+from gakeras.workers import ChildOptions, devices
 
 GENOMES = [Genome.parse(f"dense #{units} activation=relu").to_json() for units in (3, 5, 8)]
 FOLDS = {"folds": [0, 1], "from_epoch": 0, "to_epoch": 2}
@@ -122,3 +126,42 @@ def test_ctrl_c_reaches_the_user_in_debug_mode(tmp_path: Path, monkeypatch: pyte
     options = ChildOptions(str(tmp_path), str(tmp_path), "stub_jobs")
     with Dispatcher(choose_executor("debug"), options) as dispatcher, pytest.raises(KeyboardInterrupt):
         dispatcher.run([Job("0", "tell", {})])
+
+
+def test_the_debug_executor_works_under_the_backend_of_the_run_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    choose_executor("debug", backend="jax")
+    assert os.environ["KERAS_BACKEND"] == "jax"
+    monkeypatch.setitem(
+        sys.modules, "keras", SimpleNamespace(backend=SimpleNamespace(backend=lambda: "torch"))
+    )
+    with pytest.raises(
+        InputError, match=r"the backend of the run, jax\. Received: Keras with the backend torch"
+    ):
+        choose_executor("debug", backend="jax")
+
+
+def test_devices_that_keras_does_not_see_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
+    said = {"tensorflow": "tensorflow cpu:0", "jax": "jax cuda:0 cuda:1 cuda:2", "torch": ""}
+
+    def probe(backend: str, environ: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess([], int(backend == "torch"), said[backend], "")
+
+    monkeypatch.setattr(devices, "probe_keras", probe)
+    devices.num_usable.cache_clear()
+    with pytest.warns(UserWarning, match=r"accelerators \(0, 1, 2\), and tensorflow can use none"):
+        assert choose_executor("process", backend="tensorflow").slots == num_cores()
+    assert choose_executor("process", None, 2, backend="jax").slots == 6
+    assert choose_executor("process", backend="torch").slots == 3  # the first job says what is wrong
+    devices.num_usable.cache_clear()
+
+
+def test_debugging_in_a_job_of_ranks_leaves_the_others_without_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    joined: list[bool] = []
+    monkeypatch.setattr("gakeras.executors.choice.num_launched", lambda: 3)
+    monkeypatch.setattr("gakeras.executors.choice.mpi.open_world", lambda: joined.append(True))
+    assert choose_executor("debug").slots == 1 and joined == [True]

@@ -48,6 +48,18 @@ def test_a_run_with_rungs_is_the_same_every_time_and_its_winner_has_all_folds(tm
     assert not list(first.run.paused.glob("*"))
 
 
+@pytest.mark.slow
+def test_a_network_that_hangs_does_not_take_the_time_of_the_finals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_EPOCH_CPU_SECONDS", "0.1")
+    monkeypatch.setenv("STUB_FAULT", "hangs")
+    monkeypatch.setenv("STUB_FAULT_AMONG", "7")
+    run = run_stub(tmp_path / "run", **RUNGS | {"max_evaluations": None, "max_seconds": 20.0}).run
+    finals = [record for record in records(run.root, "measured") if record["stage"] != "search"]
+    assert records(run.root, "abandoned") and finals and finals[0]["elapsed"] < 20.0
+
+
 def test_the_finals_are_shown_as_a_part_of_their_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

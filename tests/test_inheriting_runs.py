@@ -77,6 +77,13 @@ def test_children_have_their_parents_age_and_their_own(whole: tuple[str, Path]) 
         assert child.age == 2 + max(history.individuals[number].age or 0 for number in child.parents)
 
 
+def test_what_else_lies_among_the_weights_is_left_alone(tmp_path: Path) -> None:
+    run = run_stub(tmp_path / "run", **INHERIT | {"max_evaluations": 4}).run
+    (run.weights / ".DS_Store").touch()
+    resume(run.root, max_evaluations=8, progress=False)
+    assert (run.weights / ".DS_Store").exists()
+
+
 def test_without_inheritance_nothing_of_it_is_on_disk(tmp_path: Path) -> None:
     run_stub(tmp_path)
     assert not (tmp_path / "weights").exists()

@@ -18,7 +18,7 @@ from gakeras.beginning import create_run
 from gakeras.cli import app
 from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
-from gakeras.errors import InputError, Unfinished
+from gakeras.errors import InputError, RunError, Unfinished
 from gakeras.evaluations import MIN_TIMEOUT_SECONDS, Evaluations, linger_seconds
 from gakeras.evolution import Duration, Proposal, SearchState, Step
 from gakeras.evolution.state import Stage
@@ -178,7 +178,10 @@ def test_final_trainings_end_with_their_session_and_go_on_in_the_next(tmp_path: 
     clock = Clock()
     session = Session(1.0, clock=clock)
     clock.now += 2
-    with pytest.raises(Unfinished, match="final trainings are left"):
+    with pytest.raises(RunError, match=r"Nothing was finished .* of 1 seconds.* 4 final trainings are left"):
+        result.train_final(session)
+    session.count_finished(1)  # as in a search before
+    with pytest.raises(Unfinished, match="4 final trainings are left"):
         result.train_final(session)
     assert len(result.train_final()) == 2
     keys = [str(record["key"]) for record in records(tmp_path, "trained")]
@@ -287,3 +290,14 @@ def test_a_hanging_evaluation_is_stopped_after_a_multiple_of_the_median(
     assert time.monotonic() - start < 60
     assert result.statuses["ok"] + result.statuses.get("timeout", 0) == 20
     assert "timeout" in result.statuses, "no genome of this search hangs: choose another digit"
+
+
+def test_a_session_that_finished_nothing_by_its_limit_is_no_reason_to_go_on_alike() -> None:
+    fruitless, fruitful, unlimited = Session(5.0), Session(5.0), Session()
+    fruitful.count_finished(2)
+    error = fruitless.ended("3 are left")
+    assert not isinstance(error, Unfinished) and "of 5 seconds" in str(error) and "3 are left" in str(error)
+    assert all(isinstance(session.ended("3 are left"), Unfinished) for session in (fruitful, unlimited))
+    with fruitless:
+        signal.raise_signal(signal.SIGUSR1)  # it may have come at any time
+    assert isinstance(fruitless.ended("3 are left"), Unfinished)

@@ -29,12 +29,13 @@ from gakeras.cli.options import (
     resumed_if_there,
     with_options,
 )
-from gakeras.errors import InputError, Unfinished
+from gakeras.errors import InputError
 
 if TYPE_CHECKING:
     from gakeras.data import Arrays
     from gakeras.growth import Growth, GrowthSettings
     from gakeras.growth.runs import StartNetwork
+    from gakeras.session import Session
 
 TargetArgument = Annotated[
     str,
@@ -81,21 +82,21 @@ def grow(
     going_on = resumed_if_there(resume_mode, run_dir, settings, holds_growth, session, progress)
     if going_on is not None:
         assert isinstance(going_on, api.Growth), "a growth was found to be there"
-        finish_growth(going_on)
+        finish_growth(going_on, session)
         return
     start = _start(target, settings, base_dir, overrides)
     arrays = _arrays(settings, base_dir, overrides)
     growth = run_growth(settings, arrays, start, run_dir=run_dir, session=session, progress=progress)
-    finish_growth(growth)
+    finish_growth(growth, session)
 
 
-def finish_growth(growth: Growth) -> None:
+def finish_growth(growth: Growth, session: Session) -> None:
     """Say what a growth came to, and write its best network and its ensemble."""
     show_growth(growth)
     if growth.was_interrupted:
         raise KeyboardInterrupt
     if growth.is_unfinished:
-        raise Unfinished(growth.stop_reason)
+        raise session.ended(growth.stop_reason)
     for path in growth.save(growth.run.root / "grown").values():
         console.print(f"wrote {path}", highlight=False)
 

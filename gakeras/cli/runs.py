@@ -70,9 +70,9 @@ def resume(
         progress=progress,
     )
     if isinstance(result, api.Lineage):
-        finish_synthesis(result)
+        finish_synthesis(result, session)
     elif isinstance(result, api.Growth):
-        finish_growth(result)
+        finish_growth(result, session)
     else:
         finish_search(result, session)
 

@@ -30,7 +30,6 @@ from gakeras.cli.options import (
     resumed_if_there,
     with_options,
 )
-from gakeras.errors import Unfinished
 from gakeras.tables import millions
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def finish_search(result: SearchResult, session: Session) -> None:
     if result.was_interrupted:
         raise KeyboardInterrupt
     if result.is_unfinished:
-        raise Unfinished(result.stop_reason)
+        raise session.ended(result.stop_reason)
     summaries = result.train_final(session)
     console.print(_comparison(summaries, result))
     path = result.save(result.run.root / "best.keras")

@@ -29,12 +29,13 @@ from gakeras.cli.options import (
     resumed_if_there,
     with_options,
 )
-from gakeras.errors import InputError, RunError, Unfinished
+from gakeras.errors import InputError, RunError
 
 if TYPE_CHECKING:
     from gakeras.data import Arrays
     from gakeras.lineage import Lineage, SynthesisSettings
     from gakeras.lineage.runs import Ancestor
+    from gakeras.session import Session
 
 TargetArgument = Annotated[
     str,
@@ -85,20 +86,20 @@ def synthesize(
     going_on = resumed_if_there(resume_mode, run_dir, settings, holds_synthesis, session, progress)
     if going_on is not None:
         assert isinstance(going_on, api.Lineage), "a synthesis was found to be there"
-        finish_synthesis(going_on)
+        finish_synthesis(going_on, session)
         return
     ancestor, arrays = _ancestor_and_data(target, settings, base_dir, overrides)
     lineage = run_synthesis(settings, arrays, ancestor, run_dir=run_dir, session=session, progress=progress)
-    finish_synthesis(lineage)
+    finish_synthesis(lineage, session)
 
 
-def finish_synthesis(lineage: Lineage) -> None:
+def finish_synthesis(lineage: Lineage, session: Session) -> None:
     """Say what a synthesis came to, and write its best network, compacted."""
     show_lineage(lineage)
     if lineage.was_interrupted:
         raise KeyboardInterrupt
     if lineage.is_unfinished:
-        raise Unfinished(lineage.stop_reason)
+        raise session.ended(lineage.stop_reason)
     path = lineage.save(lineage.run.root / "best.keras")
     measures = lineage.export_measures()
     console.print(

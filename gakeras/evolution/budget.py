@@ -52,9 +52,17 @@ class Budget:
         session = None if self.session is None else self.session.seconds_left()
         return min([*left, *([] if session is None else [session])], default=None)
 
-    def patience(self) -> float:
-        """Return how long to wait for results before looking again whether the search may go on."""
+    def search_seconds_left(self, state: SearchState) -> float | None:
+        """Return the same, less what is kept for what comes after the search."""
         left = self.seconds_left()
+        if left is None or self.deadline is None:
+            return left
+        _, kept = self.reserve(state)
+        return min(left, max(0.0, self.deadline - kept - self.clock()))
+
+    def patience(self, state: SearchState | None = None) -> float:
+        """Return how long to wait for results before looking again, in a search where its state is given."""
+        left = self.seconds_left() if state is None else self.search_seconds_left(state)
         return POLL_SECONDS if left is None else min(POLL_SECONDS, left)
 
     def remaining(self, state: SearchState) -> int | None:

@@ -66,7 +66,8 @@ def steady_state(
     ```
 
     `state` is changed in place; evaluations in flight in it, from a run that was stopped,
-    are evaluated first. At the deadline whatever still runs is abandoned. With a `schedule`
+    are evaluated first. At the deadline, or when what is kept for the finals begins, whatever still runs is
+    abandoned. With a `schedule`
     the last evaluations are proposed together, and it says in which order they start. With a
     `ladder` an evaluation has steps; the next one of it comes before anything new.
     """
@@ -82,7 +83,7 @@ def steady_state(
             if schedule is not None and len(waiting) > _num_free(waiting, state, workers):
                 waiting = schedule.order(state, waiting)
         waiting = _start(waiting, state, workers, budget)
-        patience = 0.0 if _has_room(state, workers, budget, schedule) else budget.patience()
+        patience = 0.0 if _has_room(state, workers, budget, schedule) else budget.patience(state)
         ended = workers.collect(patience) if len(waiting) < len(state.in_flight) else []
         finished = ladder.read(state, ended)
         if finished:
@@ -121,7 +122,7 @@ def generational(
             yield proposals
             waiting += map(Step, _to_evaluate(proposals))
         waiting = _start(waiting, state, workers, budget)
-        finished = workers.collect(budget.patience()) if len(waiting) < len(state.in_flight) else []
+        finished = workers.collect(budget.patience(state)) if len(waiting) < len(state.in_flight) else []
         if finished:
             yield list(finished)
         for event in finished:
@@ -216,7 +217,7 @@ def _num_free(waiting: Sequence[Step], state: SearchState, workers: Workers) -> 
 
 def _is_over(waiting: Sequence[Step], state: SearchState, budget: Budget) -> bool:
     """Tell whether the time is up, or nothing runs and nothing more may start."""
-    if budget.seconds_left() == 0.0:
+    if budget.search_seconds_left(state) == 0.0:
         return True
     nothing_runs = len(waiting) == len(state.in_flight)
     may_start = budget.may_start(state) and bool(waiting)

@@ -152,6 +152,17 @@ def test_at_the_deadline_what_runs_is_abandoned_and_nothing_else_is_started(sear
     assert budget.stop_reason(state) == "the time is used up"
 
 
+def test_what_still_runs_when_the_time_of_the_finals_begins_is_abandoned() -> None:
+    clock, state, workers = Clock(), SearchState(), StubWorkers(slots=4)
+    budget = Budget(deadline=100.0, clock=clock, reserve=lambda state: (0.0, 40.0))
+    events: list[Event] = []
+    for batch in STEADY.steps(state, workers, budget):
+        events += batch
+        if len(numbers(events, Finished)) == 9:
+            clock.now = 60.5
+    assert numbers(events, Abandoned) == list(state.in_flight) != [] and budget.seconds_left() == 39.5
+
+
 def test_workers_are_waited_for_until_the_deadline_and_no_longer() -> None:
     timeouts: list[float | None] = []
 

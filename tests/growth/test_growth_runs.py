@@ -243,6 +243,7 @@ def test_a_refused_start_is_an_input_error_also_on_resume(tmp_path: Path) -> Non
         ({"mutations": {"widen": -1}}, "mutations.widen"),
         ({"validation_share": 0.01}, "validation_share that splits the 40"),
         ({"executor": "thread"}, "There is no such executor"),
+        ({"workers": {"executor": "thread"}}, "There is no such executor"),
     ],
     ids=lambda value: None if isinstance(value, str) else "-".join(value),
 )

@@ -163,6 +163,7 @@ def test_a_first_generation_that_fails_as_a_whole_says_why(
         ({"model": "model.keras", "validation_share": 0.01}, "validation_share that splits the 40"),
         ({"model": "model.keras", "training": {"shift": 0.1}}, "Only images can be varied"),
         ({"model": "model.keras", "executor": "thread"}, "There is no such executor"),
+        ({"model": "model.keras", "workers": {"executor": "thread"}}, "There is no such executor"),
     ],
     ids=lambda value: None if isinstance(value, str) else "-".join(value),
 )

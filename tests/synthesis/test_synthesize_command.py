@@ -100,6 +100,11 @@ def test_resume_auto_goes_on_and_resume_takes_more_generations(gakeras: Gakeras)
     assert code == 2 and "max_evaluations for the run of a search" in err
 
 
+def test_an_ancestor_that_is_typed_lies_in_the_current_folder(gakeras: Gakeras) -> None:
+    code, _, err = gakeras("synthesize", "configs/stub.toml", "--set", "ancestor.path=model.keras")
+    assert code == 0, err
+
+
 def test_show_and_export_take_the_run_of_a_synthesis(gakeras: Gakeras, folder: Path) -> None:
     run_stub(folder / "run")
     code, out, _ = gakeras("show", "run")

@@ -49,7 +49,7 @@ def test_a_worker_whose_number_is_not_known_keeps_what_it_sees() -> None:
     assert "CUDA_VISIBLE_DEVICES" not in device_environment(None, 1, {"CUDA_VISIBLE_DEVICES": "0,1"})
 
 
-@pytest.mark.parametrize("visible", ["", "-1", " "])
+@pytest.mark.parametrize("visible", ["", "-1", " ", "NoDevFiles", "-1,0"])
 def test_where_no_device_is_visible_none_is_chosen(visible: str) -> None:
     assert device_environment(0, 1, {"CUDA_VISIBLE_DEVICES": visible}) == {}
 
