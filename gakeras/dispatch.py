@@ -22,7 +22,7 @@ from gakeras.workers.supervisor import allow_children, options_to_json
 MAX_ATTEMPTS = 2
 """A job whose worker died is tried once more; the second death is its result."""
 
-MAX_STARTS = 8
+MAX_STARTS = 10
 """A job is given up when so many workers could not even start their process for it."""
 
 _POLL_SECONDS = 1.0
@@ -63,7 +63,7 @@ class Dispatcher:
     A job whose worker died is tried once more, on another worker where there is one: it
     waits until another worker is free, and the one that lost it gets other work meanwhile. One whose
     worker could not start its process was not tried yet. A worker that loses what others can do, or
-    does not start, three times in a row gets no more work, which is a warning.
+    does not start, five times in a row gets no more work, which is a warning.
 
     Args:
         factory: Opens the executor.

@@ -7,8 +7,11 @@ from collections import Counter
 
 from gakeras.errors import RunError, Unfinished
 
-MAX_LOST = 3
+MAX_LOST = 5
 """So many losses in a row are no accident."""
+
+MAX_LOST_BY_THE_LAST = 10
+"""Where nobody else could do its jobs, a worker is given up later."""
 
 
 class Roster:
@@ -45,10 +48,12 @@ class Roster:
             Unfinished: Nobody is left; what had finished is on disk.
         """
         self._lost[worker] += 1
-        if not worker or worker in self.unreliable or self._lost[worker] < MAX_LOST:
+        is_last = len(self.unreliable) + 1 >= self._size
+        enough = MAX_LOST_BY_THE_LAST if is_last else MAX_LOST
+        if not worker or worker in self.unreliable or self._lost[worker] < enough:
             return
         self.unreliable |= {worker}
-        if len(self.unreliable) < self._size:
+        if not is_last:
             warnings.warn(f"{worker} has lost {MAX_LOST} jobs and gets no more: {reason}", stacklevel=2)
         elif self._has_worked:
             raise Unfinished(f"No worker can be relied on any more. {reason}")

@@ -141,10 +141,10 @@ def test_a_run_whose_last_line_was_torn_resumes_to_the_same(
 
 
 class Killer:
-    """Kills workers of this process at random moments, until it has killed enough of them."""
+    """Kills workers of this process, at random moments and while they evaluate, until it is enough."""
 
-    def __init__(self, run_dir: Path, seed: int, number: int) -> None:
-        self.run_dir, self.rng, self.left = run_dir, random.Random(seed), number
+    def __init__(self, log: Path, seed: int, number: int) -> None:
+        self.log, self.rng, self.left = log, random.Random(seed), number
         self.is_over = threading.Event()
         self.thread = threading.Thread(target=self.work)
 
@@ -158,6 +158,10 @@ class Killer:
 
     def work(self) -> None:
         while self.left and not self.is_over.wait(self.rng.uniform(0.05, 0.4)):
+            if self.left % 2:
+                begun = count_trained(self.log).total()
+                while count_trained(self.log).total() == begun and not self.is_over.wait(0.005):
+                    pass
             workers = workers_of(psutil.Process().pid)
             if workers:
                 with suppress(psutil.NoSuchProcess):
@@ -169,7 +173,7 @@ class Killer:
 def test_a_run_whose_workers_are_killed_goes_on_and_ends_normally(
     workers: int, tmp_path: Path, log: Path
 ) -> None:
-    with Killer(tmp_path / "run", seed=workers, number=5) as killer:
+    with Killer(log, seed=workers, number=5) as killer:
         result = run_stub(
             tmp_path / "run", executor="process", max_evaluations=60, workers={"workers": workers}
         )
