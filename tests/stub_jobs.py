@@ -7,6 +7,7 @@ search's own:
 - `STUB_EPOCH_CPU_SECONDS`: how long an epoch computes.
 - `STUB_LOG`: a file that gets one line, the genome's digest, for every evaluation that begins.
 - `STUB_PARENT_LOG`: the same, with the process that the child works for.
+- `STUB_PID_LOG`: the same, with the child's own process.
 - `STUB_FAULT`: how evaluations go wrong, a name of `FAULTS`.
 - `STUB_FAULT_AMONG`: if set, only those whose genome's digest begins with one of these digits.
 - `STUB_START_SECONDS`: how long a child takes to start.
@@ -60,6 +61,7 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
     digest = Genome.from_json(payload["genome"]).digest
     _append_line(os.environ.get("STUB_LOG"), digest)
     _append_line(os.environ.get("STUB_PARENT_LOG"), f"{digest} {os.getppid()}")
+    _append_line(os.environ.get("STUB_PID_LOG"), str(os.getpid()))
     print("a print in the middle of a job")
     time.sleep(float(os.environ.get("STUB_SECONDS", "0")))
     if "STUB_FAULT" in os.environ and digest[0] in os.environ.get("STUB_FAULT_AMONG", digest[0]):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -158,22 +160,33 @@ class Killer:
 
     def work(self) -> None:
         while self.left and not self.is_over.wait(self.rng.uniform(0.05, 0.4)):
-            if self.left % 2:
-                begun = count_trained(self.log).total()
-                while count_trained(self.log).total() == begun and not self.is_over.wait(0.005):
-                    pass
-            workers = workers_of(psutil.Process().pid)
-            if workers:
-                with suppress(psutil.NoSuchProcess):
-                    self.rng.choice(workers).kill()
+            victim = self.who_begins() if self.left % 2 else self.anyone()
+            if victim is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(victim, signal.SIGKILL)
                     self.left -= 1
+
+    def anyone(self) -> int | None:
+        workers = workers_of(psutil.Process().pid)
+        return self.rng.choice(workers).pid if workers else None
+
+    def who_begins(self) -> int | None:
+        """Wait until the next evaluation begins, and return the process that does it."""
+        begun = self.begun()
+        while self.begun() == begun and not self.is_over.is_set():
+            time.sleep(0.002)
+        return int(self.begun()[-1]) if self.begun() else None
+
+    def begun(self) -> list[str]:
+        return self.log.read_text().splitlines() if self.log.exists() else []
 
 
 @pytest.mark.parametrize("workers", [1, 3], ids="{} workers".format)
 def test_a_run_whose_workers_are_killed_goes_on_and_ends_normally(
-    workers: int, tmp_path: Path, log: Path
+    workers: int, tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Killer(log, seed=workers, number=5) as killer:
+    monkeypatch.setenv("STUB_PID_LOG", str(tmp_path / "pids"))
+    with Killer(tmp_path / "pids", seed=workers, number=5) as killer:
         result = run_stub(
             tmp_path / "run", executor="process", max_evaluations=60, workers={"workers": workers}
         )
