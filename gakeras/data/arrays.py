@@ -90,13 +90,17 @@ def _as_array(name: str, value: Any) -> np.ndarray:
 
 
 def _plain(value: Any) -> np.ndarray:
-    """Return an array; masked values are NaN, and a frame of numbers of several types is one of floats."""
+    """Return an array; masked values are NaN, and a frame of numbers of several types is one of floats.
+
+    Where all of its numbers are whole, by type and not by value, they are so in the array.
+    """
     if isinstance(value, np.ma.MaskedArray):
         return np.asarray(np.ma.filled(np.ma.asarray(value, dtype=np.float64), np.nan))
     array = np.asarray(value)
     if array.dtype == object and hasattr(value, "dtypes"):
+        is_whole = all(isinstance(number, int | np.integer | np.bool_) for number in array.flat)
         try:
-            return np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError):  # there is text among them
+            return np.asarray(value, dtype=np.int64 if is_whole else np.float64)
+        except (TypeError, ValueError, OverflowError):  # there is text among them, or more than 64 bits
             return array
     return array

@@ -28,9 +28,9 @@ def check_arrays(arrays: Arrays, *, task: str = "auto", num_folds: int = 5) -> T
     Args:
         arrays: `x` as a table (n, columns) or as images (n, height, width) or
             (n, height, width, channels); `y` as (n,), (n, 1) or (n, outputs).
-        task: "auto" reads it from `y`: whole numbers are classes, a single 1 per row is
-            one-hot, other real numbers are regression targets. "classification" and
-            "regression" insist.
+        task: "auto" reads it from `y`: integers are classes, a single 1 per row is one-hot,
+            other real numbers are regression targets, but for those that could be classes.
+            "classification" and "regression" insist.
         num_folds: The number of folds that the examples will be split into.
 
     Raises:

@@ -43,9 +43,10 @@ class Task:
 def infer_task(y: np.ndarray, wish: str = "auto") -> Task:
     """Return the task that the training targets state, or refuse targets that state none.
 
-    Under "auto", whole numbers and booleans in one column are classes, rows with a single 1
-    are one-hot classes, and other real numbers are regression targets. "classification" also
-    takes whole numbers stored as floats; "regression" takes every number as it is.
+    Under "auto", integers and booleans in one column are classes, rows with a single 1 are
+    one-hot classes, and other real numbers are regression targets. Real numbers that are just the
+    classes 0..C-1, each of them more than once, could be either, so they need another wish:
+    "classification" takes whole numbers stored as floats; "regression" takes every number as it is.
 
     Args:
         y: Finite numbers, shape (n,), (n, 1) or (n, outputs), n > 0.
@@ -54,7 +55,8 @@ def infer_task(y: np.ndarray, wish: str = "auto") -> Task:
     Raises:
         ClassesError: when classes are not exactly 0..C-1 with C > 1, or when labels are not whole
             numbers or not one per example.
-        InputError: when a regression target never changes.
+        InputError: when real numbers could be classes under "auto", and when a regression target
+            never changes.
 
     >>> infer_task(np.array([0, 1, 2, 1]))
     Task(kind='multiclass', outputs=3)
@@ -71,7 +73,10 @@ def infer_task(y: np.ndarray, wish: str = "auto") -> Task:
     if wish != "regression" and columns > 1 and is_one_hot(y):
         check_classes(y.argmax(axis=1), columns)
         return Task("one_hot", columns)
-    if wish == "regression" or (wish == "auto" and y.dtype.kind == "f"):
+    if wish == "auto" and y.dtype.kind == "f":
+        _check_no_classes(y)
+        wish = "regression"
+    if wish == "regression":
         _check_targets_vary(y.reshape(len(y), columns))
         return Task("regression", columns)
     if columns > 1:
@@ -157,6 +162,18 @@ def name_some(values: np.ndarray, at_most: int = 10) -> str:
     distinct = np.unique(values)
     named = ", ".join(str(value) for value in distinct[:at_most].tolist())
     return named if len(distinct) <= at_most else f"{named} and {len(distinct) - at_most} more"
+
+
+def _check_no_classes(y: np.ndarray) -> None:
+    """Refuse real numbers that are just 0..C-1, each more than once: labels, or amounts, for all one sees."""
+    values, counts = np.unique(y, return_counts=True)
+    if len(values) > 1 and counts.min() > 1 and np.array_equal(values, np.arange(len(values))):
+        raise InputError(
+            "Real numbers that are just 0..C-1 may be classes or amounts.",
+            expected="a task that says which",
+            received=f"targets of dtype {y.dtype} among 0..{len(values) - 1}, task='auto'",
+            way_out='Say task="classification" or task="regression".',
+        )
 
 
 def _check_targets_vary(y: np.ndarray) -> None:

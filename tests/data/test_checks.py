@@ -34,8 +34,8 @@ def one_hot(labels: np.ndarray, columns: int) -> np.ndarray:
         pytest.param(one_hot(CLASSES, 4), "auto", Task("one_hot", 4), id="one-hot floats"),
         pytest.param(one_hot(CLASSES, 4) > 0, "classification", Task("one_hot", 4), id="one-hot booleans"),
         pytest.param(one_hot(CLASSES % 2, 2), "auto", Task("one_hot", 2), id="one-hot of two"),
-        pytest.param(CLASSES * 1.0, "auto", Task("regression", 1), id="floats"),
-        pytest.param(CLASSES[:, None] * 1.0, "auto", Task("regression", 1), id="one float column"),
+        pytest.param(CLASSES * 1.5, "auto", Task("regression", 1), id="floats"),
+        pytest.param(CLASSES[:, None] * 1.5, "auto", Task("regression", 1), id="one float column"),
         pytest.param(TABLE, "auto", Task("regression", 3), id="float columns"),
         pytest.param(CLASSES, "regression", Task("regression", 1), id="integers as numbers"),
         pytest.param(one_hot(CLASSES, 4), "regression", Task("regression", 4), id="one-hot as numbers"),
@@ -230,6 +230,49 @@ def test_frames_of_numbers_of_several_types_are_numbers_and_masked_values_are_na
     np.testing.assert_array_equal(as_arrays(Frame(), [0, 1]).x, [[0.5, 1, 3], [1.5, 0, 4]])
     masked = np.ma.array([[1, 2], [3, 4]], mask=[[False, True], [False, False]])
     assert np.isnan(as_arrays(masked, [0, 1]).x[0, 1])
+
+
+class Labels:
+    """What stands for a pandas Series of objects."""
+
+    dtypes = "object"
+
+    def __init__(self, *labels: object) -> None:
+        self.labels = labels
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return np.array(self.labels, dtype=dtype or object)
+
+
+@pytest.mark.parametrize(
+    ("labels", "dtype"),
+    [((0, 1, True), "int64"), ((np.int64(0), np.bool_(1)), "int64"), ((0, 1.0), "float64")],
+    ids=["Python's", "NumPy's", "a real number among them"],
+)
+def test_objects_that_are_whole_numbers_stay_whole(labels: tuple[object, ...], dtype: str) -> None:
+    assert as_arrays([[0]] * len(labels), Labels(*labels)).y.dtype == dtype
+
+
+@pytest.mark.parametrize(
+    "y",
+    [CLASSES.astype(float), CLASSES[:, None].astype("float32"), np.c_[CLASSES % 2, CLASSES < 2] * 1.0],
+    ids=["a column of text", "a stream of a binary mode", "several labels"],
+)
+def test_real_numbers_that_may_be_classes_or_amounts_need_a_task(y: np.ndarray) -> None:
+    with pytest.raises(InputError, match='dtype float.* among 0..[13].*task="classification" or task="regr'):
+        check_arrays(Arrays(TABLE, y))
+    assert not check_arrays(Arrays(TABLE, y), task="regression").is_classification
+    if y.size == len(y):
+        assert check_arrays(Arrays(TABLE, y), task="classification") == Task("multiclass", 4)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [CLASSES + 1.0, CLASSES * 2.0, np.arange(20.0), CLASSES + 0.5],
+    ids=["from 1", "gaps", "once", "halves"],
+)
+def test_other_real_numbers_are_amounts(y: np.ndarray) -> None:
+    assert check_arrays(Arrays(TABLE, y)) == Task("regression", 1)
 
 
 def test_sparse_data_are_refused_by_name() -> None:
