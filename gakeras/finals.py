@@ -13,7 +13,7 @@ from gakeras.dispatch import Dispatcher
 from gakeras.encoding import Genome
 from gakeras.errors import RunError
 from gakeras.fitness.criteria import Criteria
-from gakeras.fitness.objectives import scores_on, spread
+from gakeras.fitness.objectives import decimals, scores_on, spread
 from gakeras.fitness.options import TrainingOptions
 from gakeras.jobs import Job, JobResult
 from gakeras.journal import JournalWriter
@@ -66,8 +66,8 @@ class TrainingSummary:
             return f"TrainingSummary({self.name!r}, failed: {self.failure})"
         where = "test" if self.on_test else "training"
         return (
-            f"TrainingSummary({self.name!r}, {where} avg={self.avg:.4f} std={self.std:.4f} "
-            f"min={self.min:.4f} max={self.max:.4f}, repeats={len(self.metrics)}, "
+            f"TrainingSummary({self.name!r}, {where} avg={decimals(self.avg)} std={decimals(self.std)} "
+            f"min={decimals(self.min)} max={decimals(self.max)}, repeats={len(self.metrics)}, "
             f"parameters={self.parameters:,})"
         )
 

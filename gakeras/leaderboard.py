@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gakeras.evolution import Individual, penalty_of
-from gakeras.fitness.objectives import final_losses, fold_losses, fold_metrics, measure, spread_text
+from gakeras.fitness.objectives import (
+    decimals,
+    final_losses,
+    fold_losses,
+    fold_metrics,
+    measure,
+    spread_text,
+)
 from gakeras.tables import millions
 
 if TYPE_CHECKING:
@@ -38,8 +45,8 @@ class Ranking:
         """Return an individual under the `columns`, formatted."""
         return (
             individual.id,
-            *self.loss_cells(individual, f"{measure(individual.measures, 'loss'):.4f}"),
-            *self.metric_cells(individual, "{:.4f}".format),
+            *self.loss_cells(individual, decimals(measure(individual.measures, "loss"))),
+            *self.metric_cells(individual, decimals),
             f"{individual.parameters:,}",
             millions(individual.flops),
             individual.genome.one_line,
@@ -55,7 +62,7 @@ class Ranking:
 
     def loss_cells(self, individual: Individual, loss: str) -> tuple[str, ...]:
         """Return an individual's losses under the `loss_columns`; `loss` is as it is written."""
-        cells = [loss, f"{individual.loss:.4f}"] if self._penalises_loss else [loss]
+        cells = [loss, decimals(individual.loss)] if self._penalises_loss else [loss]
         if not self.has_finals:
             return tuple(cells)
         finals = [final_loss_text(individual)]
@@ -89,7 +96,7 @@ def ranking_of(settings: Settings) -> Ranking:
 def final_loss_text(individual: Individual, penalty: float = 0.0) -> str:
     """Return a finalist's mean loss at the length of the final training, by which they are ranked."""
     losses = final_losses(individual.measures)
-    return f"{statistics.fmean(losses) + penalty:.4f}" if losses else ""
+    return decimals(statistics.fmean(losses) + penalty) if losses else ""
 
 
 def described(individual: Individual, metric: str, ranking: Ranking) -> list[str]:
@@ -99,8 +106,8 @@ def described(individual: Individual, metric: str, ranking: Ranking) -> list[str
     losses, metrics = fold_losses(individual.measures), fold_metrics(individual.measures)
     where = f"over {len(losses)} folds" if len(losses) > 1 else "on the first fold"
     scores = (
-        f"validation loss {statistics.fmean(losses):.4f}{spread_text(losses, '+-')}, {metric} "
-        f"{statistics.fmean(metrics):.4f}{spread_text(metrics, '+-')} {where}"
+        f"validation loss {decimals(statistics.fmean(losses))}{spread_text(losses, '+-')}, {metric} "
+        f"{decimals(statistics.fmean(metrics))}{spread_text(metrics, '+-')} {where}"
     )
     final = final_loss_text(individual)
     at_length = f", loss {final} at the final length" if final else ""
@@ -112,6 +119,6 @@ def described(individual: Individual, metric: str, ranking: Ranking) -> list[str
 def _with_penalty(individual: Individual, metric: str, ranking: Ranking) -> str:
     """Say the value that an individual is ranked by, where that is more than a loss or a metric."""
     if ranking.is_by_metric:
-        return f", {metric} - penalty {-individual.fitness.values[0]:.4f}"
+        return f", {metric} - penalty {decimals(-individual.fitness.values[0])}"
     final = final_loss_text(individual, penalty_of(individual))
-    return f", loss + penalty {final or f'{individual.loss:.4f}'}"
+    return f", loss + penalty {final or decimals(individual.loss)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -15,7 +16,7 @@ from gakeras.cli.runs import _as_json
 from gakeras.evolution import Individual, penalty_of
 from gakeras.fitness.objectives import final_losses, fold_losses, fold_metrics
 from gakeras.history import read_history
-from gakeras.leaderboard import Ranking
+from gakeras.leaderboard import Ranking, described
 from gakeras.plots.text import score_text
 from gakeras.report import summary, tables
 from gakeras.results import SearchResult
@@ -58,6 +59,14 @@ def test_the_loss_of_a_leaderboard_is_that_of_the_folds_and_what_ranks_is_beside
     ranks = [float(row["loss + penalty"]) for row in rows]
     assert ranks == sorted(ranks) and rows[0]["loss"] != rows[0]["loss + penalty"]
     assert "final loss" not in penalised.columns
+
+
+def test_a_loss_in_small_units_is_written_in_digits_that_say_something(penalised: SearchResult) -> None:
+    (leader,) = penalised.leaderboard(1)
+    folds = [{"epochs": [{"val_loss": loss, "val_metric": 0.5}]} for loss in (4e-7, 6e-7)]
+    small = replace(leader, measures={**leader.measures, "folds": folds})
+    assert Ranking().row(small)[1] == "5e-07"
+    assert "validation loss 5e-07 +- 1.41e-07" in described(small, "accuracy", Ranking())[0]
 
 
 def test_in_words_too(penalised: SearchResult) -> None:

@@ -18,7 +18,8 @@ class Criteria:
     """The loss of training and validation, and the metric of validation and of the final training.
 
     Attributes:
-        loss: None is that of the targets: cross-entropy for classes, the mean squared error otherwise.
+        loss: None is that of the targets: cross-entropy for classes, the mean squared error otherwise,
+            learnt in units of each column's deviation. Any other is taken as it is.
         metric: The name of a scorer of scikit-learn (`gakeras.fitness.metrics`); None is accuracy, or the
             mean absolute error.
     """

@@ -139,8 +139,32 @@ def compile_model(
     metrics: tuple[str, ...] = (),
 ) -> None:
     """Compile a model with its loss and a new optimizer; metrics slow training down."""
-    loss = LOSSES[task.kind] if criteria.loss is None else new_loss(task, criteria)
+    if criteria.loss is not None:
+        loss = new_loss(task, criteria)
+    elif TARGET_STATISTICS in {layer.name for layer in model.layers}:
+        loss = _error_in_deviations(model.get_layer(TARGET_STATISTICS))
+    else:
+        loss = LOSSES[task.kind]
     model.compile(optimizer=new_optimizer(options), loss=loss, metrics=list(metrics))
+
+
+def _error_in_deviations(scale: keras.Layer) -> keras.losses.Loss:
+    """Return the mean squared error, whose gradient is that of targets in units of their deviation.
+
+    So the steps of an optimizer, and what each column counts in them, do not depend on the units of the
+    targets; the value does. It is Keras' own loss in a file, so that Keras alone loads it.
+    """
+
+    def call(y_true: Any, y_pred: Any) -> Any:
+        error = y_pred - y_true
+        value = keras.ops.mean(keras.ops.square(error), axis=-1)
+        scaled = error * keras.ops.sqrt(scale.moving_variance)  # 1 / variance, see `set_statistics`
+        learnt = keras.ops.mean(keras.ops.square(scaled), axis=-1)
+        return keras.ops.stop_gradient(value) + (learnt - keras.ops.stop_gradient(learnt))
+
+    loss = keras.losses.MeanSquaredError()
+    loss.call = call
+    return loss
 
 
 def new_optimizer(options: TrainingOptions) -> keras.optimizers.Optimizer:

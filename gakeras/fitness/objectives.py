@@ -95,9 +95,16 @@ def spread(values: list[float]) -> float:
     return statistics.stdev(values) if len(values) > 1 else 0.0
 
 
-def spread_text(
-    values: list[float], sign: str = "±", number: Callable[[float], str] = "{:.4f}".format
-) -> str:
+def decimals(value: float) -> str:
+    """Return a loss or a metric in four decimals, but where it is small in three digits.
+
+    >>> decimals(0.0714), decimals(0.0000714)
+    ('0.0714', '7.14e-05')
+    """
+    return f"{value:.3g}" if 0 < abs(value) < 1e-3 else f"{value:.4f}"
+
+
+def spread_text(values: list[float], sign: str = "±", number: Callable[[float], str] = decimals) -> str:
     """Return the spread as it stands behind a mean; of a single value nothing is known of it.
 
     >>> f"loss 2.0000{spread_text([1.0, 3.0])}", f"loss 2.0000{spread_text([2.0])}"

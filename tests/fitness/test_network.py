@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from small_jobs import CONV, DENSE, TASKS, targets_of
 
 from gakeras.data import DataInfo, Scaling, Task
+from gakeras.encoding import Genome
 from gakeras.fitness.network import (
     INPUT_STATISTICS,
     TARGET_STATISTICS,
@@ -128,6 +129,34 @@ def test_outputs_for_regression_are_on_the_scale_of_the_targets() -> None:
     set_statistics(model, X, Y)
     z = without_scaling(model, (X - X.mean(axis=0)) / X.std(axis=0), INPUT_STATISTICS, TARGET_STATISTICS)
     np.testing.assert_allclose(predict(model, X), z * Y.std(axis=0) + Y.mean(axis=0), rtol=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adam"])
+@pytest.mark.parametrize("units", [[1e-6, 1e-6], [1e4, 1e4], [1, 1e6]], ids=str)
+def test_what_is_learnt_does_not_depend_on_the_units_of_the_targets(
+    optimizer: str, units: list[float]
+) -> None:
+    task, options = TASKS["regression"], TrainingOptions(optimizer=optimizer)  # type: ignore[arg-type]
+    info = DataInfo(task, (4,), 40, 0, Scaling("standardise"), "")
+    model = compiled_model(Genome.parse("dense #8 activation=tanh"), info, options)
+    begun, targets = model.get_weights(), Y - Y.mean(axis=0)
+    answers = []
+    for y in (targets, targets * units):
+        model.set_weights(begun)
+        compile_model(model, task, options)
+        set_statistics(model, X, y)
+        before = score(task, y.astype(np.float32), predict(model, X))[0]
+        assert model.train_on_batch(X, y) == pytest.approx(before, rel=1e-4)  # in their own units
+        for _ in range(10):
+            model.train_on_batch(X, y)
+        answers.append(predict(model, X))
+    np.testing.assert_allclose(answers[1] / units, answers[0], rtol=1e-3, atol=1e-3)
+
+
+def test_a_file_names_the_plain_loss_of_keras() -> None:
+    model = table_model(TASKS["regression"])
+    loss = model.get_compile_config()["loss"]
+    assert (loss["module"], loss["class_name"]) == ("keras.losses", "MeanSquaredError")
 
 
 @pytest.mark.parametrize("shape", [(6, 6), (6, 6, 3)], ids=str)
