@@ -6,13 +6,16 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gakeras.data import spread_rows
+from gakeras.data.tasks import name_some
 from gakeras.errors import InputError
+from gakeras.exporting.agreement import check_agreement, lost_columns
 from gakeras.exporting.formats import Format, check_installed, choose_format
 
 if TYPE_CHECKING:
@@ -26,25 +29,28 @@ def export_model(
 ) -> Path:
     """Write a built model to a file, or to the folder of a SavedModel.
 
-    It is written beside its place and moved there when it is whole. A `.tflite` file takes one example at a
-    time: with a batch of one every shape is known, so that LiteRT runs the whole network in
-    its fast kernels (XNNPACK) and not in pieces. The other formats take batches of any size. A model that
-    computes in half precision does so in float32 in an `.onnx` or `.tflite` file.
+    It is written beside its place, and moved there when it is whole and, where there are examples and the
+    runtime of the format, its outputs are those in Keras (`gakeras.exporting.agreement`). A `.tflite` file
+    takes one example at a time: with a batch of one every shape is known, so that LiteRT runs the whole
+    network in its fast kernels (XNNPACK) and not in pieces. The other formats take batches of any size. A
+    model that computes in half precision does so in float32 in an `.onnx` or `.tflite` file.
 
     Args:
         model: A Sequential or Functional model with one input and one output.
         path: Where to write, with the suffix of the format; folders on the way are made.
         format: One of `Format`; by default what the suffix says, float32 for `.tflite`.
-        examples: For `litert_int8`, examples as the model takes them, 100 or more if possible: the range of
-            every activation is found on the first 200. One range serves a whole tensor, so a table
-            whose columns differ by orders of magnitude is better served by `litert_int8_weights`.
+        examples: As the model takes them, to compare outputs on at most 256 of them. `litert_int8` needs
+            some, 100 or more if possible: the range of every activation is found on 200, spread over
+            all. One range serves a whole tensor, so a table with columns that differ by orders of
+            magnitude is refused; `litert_int8_weights` serves it.
 
     Returns:
         The path.
 
     Raises:
         InputError: The format cannot be written here, or does not suit the path; there is no example
-            for int8; the model has several inputs; the folder holds something else.
+            for int8, or a table that it does not suit; the model has several inputs; the folder holds
+            something else; the file would say something else than the model.
 
     >>> import keras, tempfile
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
@@ -53,14 +59,23 @@ def export_model(
     'model.keras'
     """
     chosen, path = choose_format(path, format), Path(path)
-    check_export(chosen, examples)
-    _check_model(model, chosen)
+    with written(model, path, chosen, examples) as whole:
+        if chosen != "keras":
+            check_agreement(model, whole, chosen, examples)
+    return path
+
+
+@contextmanager
+def written(model: keras.Model, path: Path, format: Format, examples: np.ndarray | None) -> Iterator[Path]:
+    """Write a model beside its place and yield that file; it gets there if nobody then raises anything."""
+    check_export(format, examples)
+    _check_model(model, format)
     check_place(path)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
         whole = Path(folder) / path.name
-        _write(model, whole, chosen, examples)
+        _write(model, whole, format, examples)
+        yield whole
         os.replace(whole, path)
-    return path
 
 
 def check_export(format: Format, examples: np.ndarray | None) -> None:
@@ -75,12 +90,22 @@ def check_export(format: Format, examples: np.ndarray | None) -> None:
             received=f"KERAS_BACKEND={keras.backend.backend()}",
             way_out="Save the model as .keras and export that file under KERAS_BACKEND=tensorflow.",
         )
-    if format == "litert_int8" and (examples is None or len(examples) == 0):
+    if format != "litert_int8":
+        return
+    if examples is None or len(examples) == 0:
         raise InputError(
             "The ranges of activations in 8 bits are found on examples.",
             expected="examples for litert_int8",
             received="none",
             way_out="Pass some of the training examples, or use litert_int8_weights, which needs none.",
+        )
+    lost = lost_columns(spread_rows(examples, NUM_REPRESENTATIVE))
+    if len(lost):
+        raise InputError(
+            "In litert_int8 all columns of a table have one range of 256 steps.",
+            expected="columns that vary by more than a step of it",
+            received=f"columns that do not: {name_some(lost)}",
+            way_out="Use litert_int8_weights, or litert.",
         )
 
 

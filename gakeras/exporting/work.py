@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,21 +10,15 @@ import numpy as np
 
 from gakeras.data import open_data, spread_rows
 from gakeras.errors import InputError
-from gakeras.exporting.conversion import export_model, size_bytes
-from gakeras.exporting.formats import Format, missing_modules
-from gakeras.exporting.runtimes import open_runtime
+from gakeras.exporting.agreement import check_agreement
+from gakeras.exporting.conversion import size_bytes, written
+from gakeras.exporting.formats import Format
 from gakeras.fitness.evaluation import forget_models
 
 if TYPE_CHECKING:
     import keras
 
 _NUM_EXAMPLES = 256
-_RUNTIMES: dict[Format, str] = {
-    "keras": "keras",
-    "saved_model": "tensorflow",
-    "litert": "ai-edge-litert",
-    "onnx": "onnxruntime",
-}
 
 
 def convert(payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,21 +55,11 @@ def load_model(path: Path) -> keras.Model:
 def export_and_compare(
     model: keras.Model, path: Path, format: Format, examples: np.ndarray | None = None
 ) -> dict[str, Any]:
-    """Export a model, open the file by its own runtime where that is installed, and compare outputs.
+    """Export a model if the file's outputs are those in Keras; it raises what `check_agreement` does.
 
     Returns:
-        `format`, `file_bytes`; with examples and a runtime also `max_difference`, the largest
-        difference of an output from that in Keras, `num_compared` and `runtime`, its name and version.
+        `format`, `file_bytes`, and what `check_agreement` returns.
     """
-    export_model(model, path, format=format, examples=examples)
-    measures: dict[str, Any] = {"format": format, "file_bytes": size_bytes(path)}
-    if examples is not None and not missing_modules(format, to_read=True):
-        x = examples.astype(model.inputs[0].dtype)
-        difference = np.abs(open_runtime(path)(x) - np.asarray(model.predict_on_batch(x))).max()
-        library = _RUNTIMES["litert" if format.startswith("litert") else format]
-        measures |= {
-            "max_difference": float(difference),
-            "num_compared": len(x),
-            "runtime": f"{library} {version(library)}",
-        }
-    return measures
+    with written(model, path, format, examples) as whole:
+        compared = check_agreement(model, whole, format, examples)
+    return {"format": format, "file_bytes": size_bytes(path), **compared}

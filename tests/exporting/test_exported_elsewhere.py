@@ -17,7 +17,8 @@ from keras_models import NETWORKS, outputs_of, with_random_weights
 
 from gakeras.data import Arrays, check_arrays, open_data, store_arrays
 from gakeras.encoding import Genome
-from gakeras.exporting import SUFFIXES, export_model, open_runtime
+from gakeras.errors import InputError
+from gakeras.exporting import SUFFIXES, compare_models, export_model, open_runtime
 from gakeras.fitness.network import compiled_model, set_statistics
 from gakeras.fitness.options import TrainingOptions
 
@@ -80,6 +81,28 @@ def test_a_table_with_columns_of_every_size_says_the_same(format: str, tmp_path:
     x = rng.normal(size=(60, 3)) * [1e-3, 1, 1e4]
     model = searched(Genome.parse("dense #8 activation=relu"), Arrays(x, rng.normal(size=60)))
     assert difference_after(model, x, format, tmp_path) <= TOLERANCES[format]
+
+
+def test_a_file_that_says_something_else_is_refused_and_what_was_there_stays(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    x = 30_000 + rng.normal(size=(60, 2))  # whose mean no float16 has
+    model = searched(Genome.parse("dense #8 activation=relu"), Arrays(x, rng.normal(size=60)))
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"old")
+    with pytest.raises(InputError, match="litert_float16 that differ by at most 0.25.*litert_int8_weights"):
+        export_model(model, path, format="litert_float16", examples=x)
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+    assert difference_after(model, x, "litert_int8_weights", tmp_path) <= 2e-2
+
+
+def test_eight_bits_of_a_table_with_columns_of_every_size_are_refused(tmp_path: Path) -> None:
+    x = np.random.default_rng(2).normal(size=(60, 3)) * [1e-3, 1, 1e4]
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    with pytest.raises(InputError, match="that do not: 0, 1. Use litert_int8_weights"):
+        export_model(model, tmp_path / "model.tflite", format="litert_int8", examples=x)
+    assert not list(tmp_path.iterdir())
+    compared = compare_models({"only": model}, x, batch_sizes=[1], rounds=1)
+    assert {"litert", "litert_int8", "onnx"} - set(compared.models[0].size_bytes) == {"litert_int8"}
 
 
 @pytest.mark.parametrize("network", [NETWORKS["inception"], NETWORKS["residual"]])
