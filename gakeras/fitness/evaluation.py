@@ -83,7 +83,7 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
             options, chosen = with_chosen_policy(options, genome, data)
             measures |= chosen
             forget_models()
-        key = _key(payload, options)
+        key = _key(payload, options, data.info.digest, _largest(folds))
         trainer = _paused.pop(key, None)
         measures["traced"] = trainer is None
         if trainer is None:
@@ -158,9 +158,9 @@ _paused: dict[str, Trainer] = {}
 """The trainer of the last evaluation that is to go on: where this worker does the next step, it is traced."""
 
 
-def _key(payload: Mapping[str, Any], options: TrainingOptions) -> str:
+def _key(payload: Mapping[str, Any], options: TrainingOptions, digest: str, num_train: int) -> str:
     """Return what a trainer is known by: the network, its training and its data."""
-    return json.dumps([payload["genome"], asdict(options), payload["data_dir"], payload["folds_file"]])
+    return json.dumps([payload["genome"], asdict(options), digest, payload["folds_file"], num_train])
 
 
 def _forget_paused() -> None:
@@ -202,6 +202,12 @@ def _largest(folds: np.ndarray) -> int:
     return int(sizes.sum() - sizes.min())
 
 
-@lru_cache(maxsize=2)
 def _open_data(directory: str) -> StoredData:
+    info = Path(directory) / "info.json"
+    return _opened(directory, info.read_bytes() if info.is_file() else b"")
+
+
+@lru_cache(maxsize=2)
+def _opened(directory: str, info: bytes) -> StoredData:
+    """Return the data of a directory, which another run may have written anew since: `info` tells."""
     return open_data(Path(directory))

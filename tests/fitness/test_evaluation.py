@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -103,6 +104,16 @@ def test_the_same_payload_gives_the_same_numbers_whatever_was_evaluated_in_betwe
 def test_another_seed_gives_other_numbers(change: dict[str, int], plain: Whole) -> None:
     first, other = plain.scores[0], plain.again(**change)[0]
     assert all(a["loss"] != b["loss"] for a, b in zip(first, other, strict=True))
+
+
+def test_data_are_those_that_are_there_now(tmp_path: Path) -> None:
+    arrays = arrays_of("regression")
+    other = dataclasses.replace(arrays, y=arrays.y * [1, 3])
+    scores = []
+    for data, place in ((arrays, "run"), (other, "run"), (other, "another run")):
+        shutil.rmtree(tmp_path / place, ignore_errors=True)
+        scores.append(scores_of(evaluate(payload_of(DENSE, store(data, tmp_path / place)))))
+    assert scores[0] != scores[1] == scores[2]
 
 
 def test_checkpoints_are_artifacts_one_for_each_fold(plain: Whole, tmp_path: Path) -> None:
