@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gakeras.data.dtypes import native
 from gakeras.errors import InputError
 
 _NAMES = {
@@ -22,7 +23,8 @@ _NAMES = {
 def read_archive(path: Path) -> dict[str, np.ndarray]:
     """Return x and y, and x_test, y_test and sample_weight if the archive has them, in their own dtype.
 
-    The archive calls x and y x_train and y_train; other names are passed over.
+    The archive calls x and y x_train and y_train; other names are passed over. What backends do not
+    compute with, another byte order or more than 64 bits, is converted.
 
     Raises:
         InputError: when the file is missing, is no such archive, or holds Python objects.
@@ -72,7 +74,7 @@ def _check_names(names: set[str], path: Path) -> None:
 
 def _read_array(archive: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray:
     try:
-        return np.asarray(archive[name])
+        return native(np.asarray(archive[name]))
     except ValueError as error:
         if "allow_pickle" not in str(error):
             raise

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gakeras.data.dtypes import native
 from gakeras.data.streams import is_stream, read_stream
 from gakeras.errors import InputError
 
@@ -77,10 +78,7 @@ def _as_array(name: str, value: Any) -> np.ndarray:
             way_out="Pass its `toarray()`.",
         )
     try:
-        array = _plain(value)
-        if array.dtype.kind == "f" and array.dtype.itemsize > 8:  # no backend computes with more
-            return array.astype(np.float64)
-        return array.astype(array.dtype.newbyteorder("="), copy=False)  # as no file, but every machine has it
+        return native(_plain(value))
     except ValueError as error:
         raise InputError(
             "Data must be NumPy arrays, or what can become one.",

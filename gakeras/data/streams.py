@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gakeras.data.chunks import row_chunks
+from gakeras.data.dtypes import native
 from gakeras.errors import InputError
 
 
@@ -105,7 +106,7 @@ def _batches(stream: Any, name: str) -> Iterator[Any]:
 def _noting_labels(batches: Iterator[Any], labels: list[np.ndarray]) -> Iterator[np.ndarray]:
     """Yield the examples of batches, and append their targets to a list."""
     for batch in batches:
-        parts = [np.asarray(part) for part in batch] if isinstance(batch, tuple | list) else []
+        parts = [native(np.asarray(part)) for part in batch] if isinstance(batch, tuple | list) else []
         if len(parts) != 2 or min(part.ndim for part in parts) < 1 or len(parts[0]) != len(parts[1]):
             shapes = ", ".join(str(part.shape) for part in parts) or type(batch).__name__
             raise InputError(

@@ -188,6 +188,14 @@ def test_a_file_without_the_names_says_what_it_has(names: list[str], tmp_path: P
         load_source(str(path))
 
 
+@pytest.mark.parametrize("dtype", [">f4", "longdouble"])
+def test_numbers_of_a_file_are_those_that_every_backend_computes_with(dtype: str, tmp_path: Path) -> None:
+    path = save(tmp_path / "set.npz", x_train=np.arange(6).reshape(3, 2).astype(dtype), y_train=np.arange(3))
+    x = load_source(str(path)).x
+    assert x.dtype.isnative and x.dtype.itemsize <= 8
+    np.testing.assert_array_equal(x, [[0, 1], [2, 3], [4, 5]])
+
+
 def test_python_objects_are_never_unpickled(tmp_path: Path) -> None:
     path = save(tmp_path / "set.npz", x_train=np.array([[1], "a"], dtype=object), y_train=np.arange(2))
     with pytest.raises(InputError, match="a numeric dtype for x_train.*object array"):

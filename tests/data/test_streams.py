@@ -46,6 +46,15 @@ def test_a_stream_gives_the_arrays_it_was_made_of_and_they_are_on_disk(stream: A
     np.testing.assert_array_equal(arrays.x_test, X)
 
 
+@pytest.mark.parametrize("dtype", [">f4", "longdouble"])
+def test_numbers_of_a_stream_are_those_that_every_backend_computes_with(
+    dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Batches, "__getitem__", lambda self, n: (X[:4].astype(dtype), Y[:4].astype(dtype)))
+    for array in read_stream(Batches()):
+        assert array.dtype.isnative and array.dtype.itemsize <= 8
+
+
 def test_nothing_is_left_of_the_file_of_a_stream(tmp_path: Path) -> None:
     x, _ = read_stream(dataset(), directory=tmp_path)
     assert x.sum() == X.sum() and not list(tmp_path.iterdir())
