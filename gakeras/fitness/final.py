@@ -58,7 +58,8 @@ def train(payload: Mapping[str, Any]) -> dict[str, Any]:
         trainer.reset(seed)
         set_statistics(trainer.model, data.x, data.y, train)
         model.stop_training = False
-        callbacks = keras.callbacks.CallbackList(given, model=model, epochs=options.epochs)
+        told = {"verbose": 1, "epochs": options.epochs, "steps": trainer.num_steps}  # as `fit` tells them
+        callbacks = keras.callbacks.CallbackList(given, model=model, **told)
         callbacks.on_train_begin()
         for epoch in range(min(payload.get("stop_after") or options.epochs, options.epochs)):
             callbacks.on_epoch_begin(epoch)

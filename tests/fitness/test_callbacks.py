@@ -55,6 +55,15 @@ def trained(data: dict[str, str], epochs: int = 2, **changes: Any) -> dict[str, 
     return train(payload_of(DENSE, data, training=training, **changes))["measures"]
 
 
+def test_a_callback_is_told_how_long_a_training_is_and_that_it_may_be_shown(
+    data: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    listener = Listener()
+    trained(data, callbacks=[listener, keras.callbacks.ProgbarLogger()])
+    assert listener.params == {"verbose": 1, "epochs": 2, "steps": 3}
+    assert "3/3" in capsys.readouterr().out
+
+
 def test_a_callback_hears_what_the_journal_is_told_and_changes_nothing_by_listening(
     data: dict[str, str],
 ) -> None:
