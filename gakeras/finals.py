@@ -65,10 +65,11 @@ class TrainingSummary:
         if self.failure is not None:
             return f"TrainingSummary({self.name!r}, failed: {self.failure})"
         where = "test" if self.on_test else "training"
+        genes = "".join(f", {learning}" for learning in self.genome.learning)
         return (
             f"TrainingSummary({self.name!r}, {where} avg={decimals(self.avg)} std={decimals(self.std)} "
             f"min={decimals(self.min)} max={decimals(self.max)}, repeats={len(self.metrics)}, "
-            f"parameters={self.parameters:,})"
+            f"parameters={self.parameters:,}{genes})"
         )
 
 

@@ -16,6 +16,7 @@ from stub_runs import records, run_stub
 from gakeras import winners
 from gakeras.encoding import Genome
 from gakeras.errors import RunError
+from gakeras.finals import TrainingSummary
 from gakeras.history import read_history
 from gakeras.report.tables import trainings
 from gakeras.results import SearchResult
@@ -153,3 +154,9 @@ def test_a_model_that_is_nowhere_any_more_is_trained_again(tmp_path: Path) -> No
     path.unlink()
     assert opened(tmp_path / "run").train_final()[0].model_path == path and path.exists()
     assert sorted(names_trained(tmp_path / "run")) == ["best"] * 3 + ["small"] * 2
+
+
+def test_a_summary_names_the_genes_by_which_a_network_was_trained() -> None:
+    genome = Genome.parse("dense #4 activation=relu\nlearning optimizer=sgd batchsize=64")
+    summary = TrainingSummary("best", genome, 9, 18, (0.5,), (0.7,), on_test=True)
+    assert repr(summary).endswith("parameters=9, learning optimizer=sgd batchsize=64)")
