@@ -20,6 +20,15 @@ from gakeras.errors import InputError, Unfinished
 __all__ = ["SearchClassifier", "SearchRegressor"]
 
 _LARGEST_SEED = 2**31
+_OWN = {
+    "seed": "random_state",
+    "run_dir": "runs_dir",
+    "task": "the class",
+    "sample_weight": "an argument of `fit`",
+    "x": "an argument of `fit`",
+    "y": "an argument of `fit`",
+}
+"""By what an estimator says the arguments of a search that it has under other names."""
 
 
 class _SearchEstimator(BaseEstimator):
@@ -80,13 +89,7 @@ class _SearchEstimator(BaseEstimator):
         """Search, train the winner on all of the data, and take over its model."""
         from gakeras.api import search
 
-        if "final" in (self.settings or {}):
-            raise InputError(
-                "An estimator trains its winner as the search has trained it, for `final_epochs`.",
-                expected='settings without "final"',
-                received=f"settings={self.settings!r:.80}",
-                way_out='Say how by settings={"training": ...}, or use `gakeras.search`.',
-            )
+        self._check_settings()
         self.__dict__.pop("model_", None)  # it would answer for an earlier fit, should this one fail
         if self.runs_dir is not None:
             os.makedirs(self.runs_dir, exist_ok=True)
@@ -133,6 +136,7 @@ class _SearchEstimator(BaseEstimator):
                 crop=own.crop,
                 flip=own.flip,
                 erase=own.erase,
+                dtype_policy=own.dtype_policy,
                 validation_share=self.validation_share,
                 callbacks=self.callbacks or (),
             )
@@ -145,6 +149,34 @@ class _SearchEstimator(BaseEstimator):
         finally:
             if self.runs_dir is None:
                 shutil.rmtree(run_dir, ignore_errors=True)
+
+    def _check_settings(self) -> None:
+        """Refuse settings that an estimator has as its own parameters, or cannot have."""
+        settings = self.settings or {}
+        if "final" in settings:
+            raise InputError(
+                "An estimator trains its winner as the search has trained it, for `final_epochs`.",
+                expected='settings without "final"',
+                received=f"settings={settings!r:.80}",
+                way_out='Say how by settings={"training": ...}, or use `gakeras.search`.',
+            )
+        own = dict.fromkeys(self.get_params(deep=False)) | _OWN
+        twice = [name for name in settings if name in own]
+        if twice:
+            said_by = own[twice[0]] or f"{twice[0]}={settings[twice[0]]!r:.80}"
+            raise InputError(
+                "What an estimator has a parameter for is no other setting.",
+                expected=f"settings without {twice[0]!r}",
+                received=f"settings={settings!r:.80}",
+                way_out=f"It is said by {said_by} of {type(self).__name__}.",
+            )
+        if "time_limit" in settings and self.runs_dir is None:
+            raise InputError(
+                "What a time limit cuts short is gone on with from its run.",
+                expected="runs_dir beside a time_limit",
+                received=f"settings={settings!r:.80}, runs_dir=None",
+                way_out="Give a runs_dir, or a budget by max_seconds.",
+            )
 
     def _class_weight(self) -> Any:
         return self.class_weight
@@ -191,7 +223,7 @@ class SearchClassifier(ClassifierMixin, _SearchEstimator):
         final_epochs: Of the winner's training, which is otherwise as those of the search.
         validation_share, callbacks: Of the winner's training, as for `SearchResult.train_best`.
         settings: Any other setting of a search, such as `{"variation": {"tournament_size": 5}}`; of the
-            winner's training `{"training": {"schedule": "cosine"}}`.
+            winner's training `{"training": {"schedule": "cosine"}}`. A `time_limit` needs a `runs_dir`.
         random_state: The seed, as in all of scikit-learn.
         runs_dir: Where every `fit` keeps its run, in a new folder; None keeps none.
 
@@ -266,7 +298,8 @@ class SearchClassifier(ClassifierMixin, _SearchEstimator):
 class SearchRegressor(RegressorMixin, _SearchEstimator):
     """A regressor whose network is found by a search; parameters and attributes as of `SearchClassifier`.
 
-    Targets may have several columns; the loss is the mean squared error in their own units.
+    Targets may have several columns; the loss is the mean squared error in their own units, learnt
+    in units of each column's deviation.
 
     >>> SearchRegressor(max_evaluations=30).get_params()["final_epochs"]
     20

@@ -161,6 +161,7 @@ class SearchResult:
         crop: float = 0.0,
         flip: bool = False,
         erase: float = 0.0,
+        dtype_policy: str = "float32",
         repeats: int = 1,
         validation_share: float = 0.0,
         callbacks: Sequence[Any] = (),
@@ -178,7 +179,9 @@ class SearchResult:
                 paper's 20 epochs of RMSprop. `epochs="best"` are as many as gave the lowest validation
                 loss, a mean over the folds of the search.
             schedule, shift, crop, flip, erase: How the learning rate falls, and how images are varied; see
-                `gakeras.fitness.options.TrainingOptions`.
+                `gakeras.fitness.options.TrainingOptions`. A network with genes of learning is trained as they
+                say, whatever is passed here or above; the summary names them.
+            dtype_policy: As there; `"auto"` is what the search has chosen for the network.
             repeats: Trainings, each from other initial weights.
             validation_share: Part of the training examples, the same in all repeats, that is held out
                 and measured on after every epoch: `val_loss` and `val_metric`.
@@ -214,6 +217,7 @@ class SearchResult:
             crop=crop,
             flip=flip,
             erase=erase,
+            dtype_policy=dtype_policy,
         )
         check_varied(options, self.run.info.input_shape)
         if repeats < 1:

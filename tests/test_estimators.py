@@ -40,8 +40,6 @@ TINY: dict[str, Any] = {
     "learning_rate": 0.1,
     "executor": "debug",  # in this process: a worker's start takes seconds
 }
-# The loss is in the units of the targets, whatever they are: plain gradient descent would diverge.
-REGRESSION = TINY | {"optimizer": "adam", "learning_rate": 0.05}
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +60,7 @@ NOT_EQUIVALENT = {
 
 @pytest.mark.slow
 @parametrize_with_checks(
-    [SearchClassifier(**TINY), SearchRegressor(**REGRESSION)],
+    [SearchClassifier(**TINY), SearchRegressor(**TINY)],
     expected_failed_checks=lambda estimator: NOT_EQUIVALENT,
 )
 def test_the_checks_of_scikit_learn_pass(estimator: Any, check: Any) -> None:
@@ -89,7 +87,7 @@ def test_images_with_text_as_labels_are_classified_in_a_pipeline_that_survives_a
 
 def test_every_fit_keeps_a_run_of_its_own_where_it_is_told_to(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(30, 3))
-    estimator = SearchRegressor(**REGRESSION, random_state=0, runs_dir=tmp_path / "runs")
+    estimator = SearchRegressor(**TINY, random_state=0, runs_dir=tmp_path / "runs")
     scores = cross_val_score(estimator, x, x @ [1.0, -2.0, 0.5], cv=2)
     assert np.all(scores > 0.5)
     runs = list((tmp_path / "runs").iterdir())
@@ -139,8 +137,10 @@ def test_the_winner_is_trained_as_the_search_was_and_a_failed_fit_leaves_no_old_
 
     monkeypatch.setattr(SearchResult, "train_best", watched)
     settings = {"training": {"optimizer": "rmsprop", "batch_size": 8, "schedule": "cosine"}}
+    settings["training"]["dtype_policy"] = "mixed_bfloat16"
     estimator = SearchClassifier(**TINY, settings=settings, random_state=0).fit(x, labels)
     assert (seen[0]["optimizer"], seen[0]["batch_size"], seen[0]["schedule"]) == ("rmsprop", 8, "cosine")
+    assert estimator.model_.get_layer("dense_1").compute_dtype == "bfloat16"
     with pytest.raises(InputError, match='settings without "final"'):
         estimator.set_params(settings={"final": {"epochs": 3}}).fit(x, labels)
     assert len(estimator.predict(x)) == 40
@@ -148,3 +148,17 @@ def test_the_winner_is_trained_as_the_search_was_and_a_failed_fit_leaves_no_old_
         estimator.set_params(settings=None, num_folds=30).fit(x, labels)
     with pytest.raises(NotFittedError):
         estimator.predict(x)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"epochs": 3}, "settings without 'epochs'.*said by epochs=3 of SearchRegressor"),
+        ({"seed": 3}, "said by random_state of SearchRegressor"),
+        ({"time_limit": 60}, "runs_dir beside a time_limit.*max_seconds"),
+    ],
+    ids=["a parameter", "under another name", "a limit without a place for the run"],
+)
+def test_settings_are_what_an_estimator_has_no_parameter_for(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        SearchRegressor(**TINY, settings=settings).fit(np.eye(8), np.arange(8) % 3)
