@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gakeras.evolution import Individual
 from gakeras.exporting.card import Section
 from gakeras.exports import data_facts, data_section, versions_section
-from gakeras.fitness.objectives import fold_losses, fold_metrics, scores_on, spread_text
+from gakeras.fitness.objectives import decimals, fold_losses, fold_metrics, scores_on, spread_text
 from gakeras.fitness.options import training_as_done
 from gakeras.journal import Record
 from gakeras.run import RunDirectory
@@ -31,10 +31,10 @@ def search_sections(
     metric = run.metric
     losses, metrics = fold_losses(best.measures), fold_metrics(best.measures)
     scores = [
-        (f"fold {n}", f"{loss:.4f}", f"{value:.4f}")
+        (f"fold {n}", decimals(loss), decimals(value))
         for n, (loss, value) in enumerate(zip(losses, metrics, strict=True))
     ]
-    means = [f"{sum(each) / len(each):.4f}{spread_text(each, '+-')}" for each in (losses, metrics)]
+    means = [f"{decimals(sum(each) / len(each))}{spread_text(each, '+-')}" for each in (losses, metrics)]
     measures, options = training["result"]["measures"], training_as_done(training["key"], best.genome)
     part = "training examples" if options.get("validation_share") else "all training examples"
     return {
@@ -57,7 +57,7 @@ def search_sections(
 
 def _final_scores(measures: Mapping[str, Any], metric: str) -> dict[str, object]:
     return {
-        f"{part} {label}": f"{value:.4f}"
+        f"{part} {label}": decimals(value)
         for part in ("test", "train")
         for label, value in zip((metric, "loss"), scores_on(part, measures) or (), strict=False)
     }

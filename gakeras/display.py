@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from gakeras.config import Settings
 from gakeras.evolution import Event, Finals, Finished, Individual, Measured, SearchState
+from gakeras.fitness.objectives import decimals
 from gakeras.progress import Progress
 from gakeras.replay import assessment
 
@@ -52,7 +53,7 @@ class SearchDisplay:
         name = f" {self._settings.metric}" if is_metric else ""
         if self._settings.penalty:
             name = f"{name} less penalties" if is_metric else " with penalties"
-        return f"best{name} {-best if is_metric else best:.4f}"
+        return f"best{name} {decimals(-best if is_metric else best)}"
 
     def _values_of(self, events: Sequence[Event]) -> list[float]:
         assess = assessment(self._settings)

@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "data": {"durable", "errors", "seeding"},
     "diagnosis": {"executors", "launcher", "workers"},
     "dispatch": {"errors", "executors", "jobs", "roster", "workers"},
-    "display": {"config", "evolution", "progress", "replay"},
+    "display": {"config", "evolution", "fitness", "progress", "replay"},
     "durable": set(),
     "encoding": {"errors"},
     "errands": {"config", "dispatch", "errors", "executors", "jobs", "run", "supervision"},

@@ -133,13 +133,15 @@ def _comparison(summaries: list[TrainingSummary], result: SearchResult) -> Table
 
 def _row(summary: TrainingSummary, is_accuracy: bool) -> tuple[str, ...]:
     """Return the row of a network; of one that failed why, and nothing else."""
+    from gakeras.fitness.objectives import decimals
+
     if summary.failure is not None:
         return (f"{summary.name}, failed: {shorten(summary.failure, MAX_REASON)}",)
     metrics = (summary.avg, summary.std, summary.min, summary.max)
     return (
         "evolved" if summary.name == "best" else summary.name,
         *(f"{100 * metric:.2f}" if is_accuracy else f"{metric:.4g}" for metric in metrics),
-        f"{sum(summary.losses) / len(summary.losses):.4f}",
+        decimals(sum(summary.losses) / len(summary.losses)),
         f"{summary.parameters:,}",
         millions(summary.flops),
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from gakeras.fitness.objectives import decimals
 from gakeras.history import History
 from gakeras.plots.style import BLUE, GREEN, GREY, empty, row_label, styled
 from gakeras.plots.text import individual_hover, lines, origin_lines
@@ -95,7 +96,7 @@ def _colour(improvement: float | None, is_best: bool) -> str:
 
 def _row_text(history: History, number: int, improvement: float | None) -> str:
     individual = history.individuals.get(number)
-    value = f"{history.value(individual):.4f}" if individual else f"no {history.aim}"
+    value = decimals(history.value(individual)) if individual else f"no {history.aim}"
     sign = 1 if history.settings.is_after_metric else -1  # a metric rises where it improves
     change = "" if improvement is None else f" ({sign * improvement:+.4f})"
     operators = ", ".join(history.proposals[number].operators)

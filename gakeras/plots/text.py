@@ -12,7 +12,7 @@ from html import escape
 from gakeras.encoding import Block, Conv, Dense, Genome, GlobalPool, Inception, MaxPool
 from gakeras.encoding.blocks import Shape
 from gakeras.evolution import Individual, Proposal
-from gakeras.fitness.objectives import fold_losses, spread_text
+from gakeras.fitness.objectives import decimals, fold_losses, spread_text
 from gakeras.history import Evaluation
 
 MAX_REASON = 200
@@ -90,8 +90,8 @@ def score_text(individual: Individual) -> str:
     """Return the loss of an individual with its spread over the folds, and with a penalty what ranks it."""
     losses = fold_losses(individual.measures)
     mean = statistics.fmean(losses)
-    penalised = "" if individual.loss == mean else f", loss + penalty {individual.loss:.4f}"
-    return f"loss {mean:.4f}{spread_text(losses)}{penalised}"
+    penalised = "" if individual.loss == mean else f", loss + penalty {decimals(individual.loss)}"
+    return f"loss {decimals(mean)}{spread_text(losses)}{penalised}"
 
 
 def size_text(individual: Individual) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 
-from gakeras.fitness.objectives import fold_losses, fold_metrics, spread_text
+from gakeras.fitness.objectives import decimals, fold_losses, fold_metrics, spread_text
 from gakeras.history import History
 from gakeras.plots.text import count_text
 from gakeras.report.content import duration, waiting_text
@@ -19,9 +19,9 @@ def facts(history: History) -> list[tuple[str, str]]:
     if best is None:
         return effort
     losses = fold_losses(best.measures)
-    aim = [(history.aim, f"{history.value(best):.4f}")] if history.settings.penalty else []
+    aim = [(history.aim, decimals(history.value(best)))] if history.settings.penalty else []
     return [
-        ("best loss", f"{statistics.fmean(losses):.4f}{spread_text(losses)}"),
+        ("best loss", f"{decimals(statistics.fmean(losses))}{spread_text(losses)}"),
         (history.metric, mean_score(fold_metrics(best.measures), history)),
         *aim,
         ("parameters", f"{best.parameters:,}"),

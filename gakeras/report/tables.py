@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from functools import partial
 
-from gakeras.fitness.objectives import fold_losses, scores_on, spread_text
+from gakeras.fitness.objectives import decimals, fold_losses, scores_on, spread_text
 from gakeras.history import History, Training
 from gakeras.leaderboard import ranking_of
 from gakeras.plots.text import count_text
@@ -22,7 +22,7 @@ def leaders(history: History) -> Table:
     rows = []
     for leader in history.leaders(NUM_LEADERS):
         losses = fold_losses(leader.measures)
-        loss = f"{statistics.fmean(losses):.4f}{spread_text(losses)}"
+        loss = f"{decimals(statistics.fmean(losses))}{spread_text(losses)}"
         rows.append(
             (
                 f"#{leader.id}",
@@ -75,7 +75,7 @@ def _training_row(name: str, how: str, repeats: Sequence[Training], history: His
     return (
         name + ("" if where == "test" else " (on training data)"),
         mean_score(metrics, history),
-        f"{statistics.fmean(losses):.4f}",
+        decimals(statistics.fmean(losses)),
         str(len(metrics)),
         f"{measures[0]['parameters']:,}",
         count_text(measures[0]["flops"]),
