@@ -25,6 +25,7 @@ from gakeras.synthesis.compaction import Shrunk, masked_weights, shrink
 from gakeras.synthesis.masks import Masks, count_synapses
 from gakeras.synthesis.mating import Network
 from gakeras.synthesis.measures import architectural_efficiency, cluster_efficiency, sparse_bytes
+from gakeras.synthesis.normalisation import renew_statistics
 from gakeras.synthesis.precision import Precision, impose_precision
 from gakeras.synthesis.strengths import BATCH_SIZE, NUM_BATCHES, gradient_strengths
 from gakeras.synthesis.weights import hold_masks
@@ -76,7 +77,7 @@ class Nursery:
 
         It is trained without the units that it does not have: the same steps up to rounding, in
         a fraction of the time. The order of examples and dropout are derived from the seed and
-        the epoch.
+        the epoch. In the end the statistics of batch normalisation are measured on training examples.
 
         Raises:
             JobFailed: A loss is not finite.
@@ -96,6 +97,7 @@ class Nursery:
             if not math.isfinite(loss):
                 raise JobFailed(f"diverged: the loss is not finite in epoch {epoch}", {"losses": losses})
             losses.append(loss)
+        renew_statistics(small.model, self.data.x, self.train, derive_seed(seed, "statistics"))
         trained = small.put(network.weights, read_weights(small.model))
         fixed = data_statistics(small.model)
         grown = Network(impose_precision(trained, precision, self.channels.kernels, fixed), network.masks)

@@ -14,9 +14,10 @@ import pytest
 from keras import layers
 from pydantic import TypeAdapter
 
-from gakeras.data import Arrays, assign_validation, check_arrays, store_arrays
+from gakeras.data import Arrays, assign_validation, check_arrays, fold_indices, store_arrays
 from gakeras.fitness.options import TrainingOptions
 from gakeras.graph import model_cost
+from gakeras.graph.rebuilding import write_weights
 from gakeras.jobs import JobFailed
 from gakeras.synthesis import Budget, Synthesis, count_synapses
 from gakeras.synthesis.births import bear_offspring, measure_ancestor, train_last
@@ -138,6 +139,24 @@ def test_an_offspring_is_smaller_lives_on_a_part_of_its_parents_synapses_and_is_
     child = offspring_of((ancestor[0], result), "2")
     grandchild = load_masks(Path(bear_offspring(child)["artifacts"]["masks"]))
     assert all((mask <= masks[name]).all() for name, mask in grandchild.items())
+
+
+def test_an_offspring_is_measured_with_statistics_of_its_own_and_not_of_its_parent(payload: Payload) -> None:
+    first, conv, *rest = network().layers
+    stack = [keras.Input((6, 6, 1)), first, conv, layers.BatchNormalization(name="norm"), *rest]
+    model = keras.models.clone_model(keras.Sequential(stack))
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    model.fit(IMAGES, LABELS, epochs=12, batch_size=20, verbose=0)
+    given = payload(model)
+    result = bear_offspring(offspring_of((given, measure_ancestor(given)), "1"))
+    write_weights(model, load_weights(Path(result["artifacts"]["weights"])))
+    train, _ = fold_indices(np.load(given["folds_file"]), 0)
+    convolved = keras.Model(model.inputs, model.get_layer("conv").output).predict_on_batch(IMAGES[train])
+    means = convolved.mean(axis=(0, 1, 2))
+    living = load_masks(Path(result["artifacts"]["masks"]))["conv/kernel"].any(axis=(0, 1, 2))
+    np.testing.assert_allclose(
+        np.asarray(model.get_layer("norm").moving_mean)[living], means[living], rtol=1e-4
+    )
 
 
 def test_the_same_payload_gives_the_same_offspring_and_another_seed_another(
