@@ -58,7 +58,7 @@ class Channels:
             whatever a layer reads that treats its channels as a whole.
         axes: For each array `"layer/weight"` and each of its axes, the units along it, or
             None where it is none of theirs.
-        kernels: The arrays of synapses by the same names.
+        kernels: The arrays of synapses that can be thinned, by the same names.
     """
 
     steps: tuple[Step, ...]
@@ -72,6 +72,15 @@ class Channels:
     def num_units(self) -> int:
         """How many units there are."""
         return len(self.pinned)
+
+    @cached_property
+    def whole_kernels(self) -> Mapping[str, tuple[int, ...]]:
+        """The shapes of the kernels of layers whose channels are used as a whole, which are no `kernels`."""
+        return {
+            f"{step.layer}/kernel": step.arrays["kernel"][0]
+            for step in self.steps
+            if step.link == "fixed" and "kernel" in step.arrays
+        }
 
     @cached_property
     def step(self) -> Mapping[str, Step]:

@@ -24,7 +24,7 @@ from gakeras.seeding import derive_seed, isolated
 from gakeras.synthesis import ancestors
 from gakeras.synthesis.compaction import Shrunk, masked_weights
 from gakeras.synthesis.folding import fold_removed
-from gakeras.synthesis.masks import full_masks
+from gakeras.synthesis.masks import full_masks, with_whole
 from gakeras.synthesis.mating import Network
 from gakeras.synthesis.offspring import Offspring, synthesize_offspring
 from gakeras.synthesis.settings import Synthesis
@@ -131,10 +131,11 @@ def bear_offspring(payload: Mapping[str, Any]) -> dict[str, Any]:
         upbringing = nursery.raise_up(network, options, precision, seed)
         network, policy = upbringing.network, options.dtype_policy
         measures = nursery.measure(network, precision, policy, trained=upbringing.small)
-        total = sum(mask.size for mask in network.masks.values())
+        total = sum(mask.size for mask in with_whole(nursery.channels, network.masks).values())
+        num_drawn = offspring.num_drawn + total - sum(mask.size for mask in network.masks.values())
         drawn = {
-            "synapses_drawn": offspring.num_drawn,
-            "efficiency_drawn": total / max(offspring.num_drawn, 1),
+            "synapses_drawn": num_drawn,
+            "efficiency_drawn": total / max(num_drawn, 1),
             "dead_synapses": offspring.num_dead,
             "num_attempts": offspring.num_attempts,
             "was_mended": offspring.was_mended,

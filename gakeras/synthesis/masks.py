@@ -1,7 +1,7 @@
 """Which synapses live: one array of True and False for each kernel, in the ancestor's coordinates.
 
 A mask keeps the ancestor's shape for ever, so that a synapse has the same place in every
-network of a family. Masks only shrink.
+network of a family. Masks only shrink. Kernels of layers whose channels are used as a whole have none.
 """
 
 from __future__ import annotations
@@ -18,8 +18,17 @@ Masks = Mapping[str, np.ndarray]
 
 
 def full_masks(channels: Channels) -> dict[str, np.ndarray]:
-    """Return the ancestor's masks: every synapse lives."""
+    """Return the ancestor's masks, of the kernels that can be thinned: every synapse lives."""
     return {name: np.ones(kernel.shape, bool) for name, kernel in channels.kernels.items()}
+
+
+def with_whole(channels: Channels, masks: Masks) -> Masks:
+    """Return masks of all kernels: those of grouped and transposed convolutions, which nothing thins, live.
+
+    Nothing is drawn from these; they are for whatever counts a network's synapses.
+    """
+    whole = {name: np.ones(shape, bool) for name, shape in channels.whole_kernels.items()}
+    return {**masks, **whole}
 
 
 def count_synapses(masks: Masks) -> int:

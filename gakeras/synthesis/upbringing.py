@@ -22,7 +22,7 @@ from gakeras.jobs import JobFailed
 from gakeras.seeding import derive_seed, isolated
 from gakeras.synthesis.clusters import form_clusters
 from gakeras.synthesis.compaction import Shrunk, masked_weights, shrink
-from gakeras.synthesis.masks import Masks, count_synapses
+from gakeras.synthesis.masks import Masks, count_synapses, with_whole
 from gakeras.synthesis.mating import Network
 from gakeras.synthesis.measures import architectural_efficiency, cluster_efficiency, sparse_bytes
 from gakeras.synthesis.normalisation import renew_statistics
@@ -99,8 +99,8 @@ class Nursery:
             losses.append(loss)
         renew_statistics(small.model, self.data.x, self.train, derive_seed(seed, "statistics"))
         trained = small.put(network.weights, read_weights(small.model))
-        fixed = data_statistics(small.model)
-        grown = Network(impose_precision(trained, precision, self.channels.kernels, fixed), network.masks)
+        kernels, fixed = with_whole(self.channels, network.masks), data_statistics(small.model)
+        grown = Network(impose_precision(trained, precision, kernels, fixed), network.masks)
         return Upbringing(grown, losses, small)
 
     def measure(
@@ -165,9 +165,10 @@ class Nursery:
         return self.head.distilled(self.data.y, answers, self.distillation)
 
     def _size(self, masks: Masks, cost: ModelCost, precision: Precision) -> dict[str, Any]:
+        whole = with_whole(self.channels, masks)
         return {
-            "synapses": count_synapses(masks),
-            "efficiency": architectural_efficiency(masks),
+            "synapses": count_synapses(whole),
+            "efficiency": architectural_efficiency(whole),
             "clusters": {
                 kind: cluster_efficiency(form_clusters(self.channels, kind), masks)
                 for kind in ("filter", "kernel")
@@ -175,7 +176,7 @@ class Nursery:
             "parameters": cost.parameters,
             "multiply_accumulates": cost.multiply_accumulates,
             "flops": cost.flops,
-            "sparse_bytes": sparse_bytes(masks, precision),
+            "sparse_bytes": sparse_bytes(whole, precision),
         }
 
 

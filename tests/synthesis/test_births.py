@@ -181,6 +181,38 @@ def test_offspring_with_new_weights_several_parents_or_half_precision(
         assert (kernel == kernel.astype(np.float16)).all()
 
 
+def test_kernels_that_cannot_be_thinned_count_as_living_synapses_and_are_rounded(payload: Payload) -> None:
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((6, 6, 1)),
+            layers.Rescaling(1 / 255, name="rescale"),
+            layers.Conv2D(8, 3, activation="relu", name="conv"),
+            layers.Conv2D(64, 3, groups=2, activation="relu", name="grouped"),
+            layers.Conv2DTranspose(4, 2, activation="relu", name="transposed"),
+            layers.Flatten(name="flatten"),
+            layers.Dense(3, activation="softmax", name="output"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    model.fit(IMAGES, LABELS, epochs=6, batch_size=20, verbose=0)
+    given = payload(model)
+    born = measure_ancestor(given)
+    thinned, whole = 9 * 8 + 3 * 3 * 4 * 3, 9 * 4 * 64 + 4 * 4 * 64
+    assert born["measures"]["synapses"] == thinned + whole and born["measures"]["efficiency"] == 1
+    result = bear_offspring(offspring_of((given, born), "1", precision="int8"))
+    measures, weights = result["measures"], load_weights(Path(result["artifacts"]["weights"]))
+    masks = load_masks(Path(result["artifacts"]["masks"]))
+    assert masks.keys() == {"conv/kernel", "output/kernel"}
+    assert measures["synapses"] == measures["synapses_drawn"] - measures["dead_synapses"]
+    assert measures["synapses"] == whole + count_synapses(masks)
+    assert measures["efficiency"] == (thinned + whole) / measures["synapses"]
+    assert measures["sparse_bytes"] > whole
+    for name in ("grouped/kernel", "transposed/kernel"):
+        kernel = weights[name]
+        assert (kernel != 0).mean() > 0.9 and len(np.unique(kernel)) <= 255
+
+
 def test_a_last_training_keeps_the_masks(ancestor: tuple[dict[str, Any], dict[str, Any]]) -> None:
     born = bear_offspring(offspring_of(ancestor, "3"))
     longer = train_last(offspring_of((ancestor[0], born), "4"))
