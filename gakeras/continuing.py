@@ -14,6 +14,7 @@ from gakeras.executors import ExecutorChoice
 from gakeras.jobs import JobResult
 from gakeras.journal import Journal, JournalWriter, Record, read_journal
 from gakeras.progress import Progress
+from gakeras.records import retry_record
 from gakeras.rounds import Crew, Outcome, OutcomeIn, State, Task, rounds
 from gakeras.run import RunDirectory
 from gakeras.session import Session
@@ -69,6 +70,7 @@ class Course(Generic[Task, Outcome]):
         note: Says in a few words where the state is.
         stop_reason: Says why nothing is left to do.
         first_round: The numbers of the tasks after the first one, task 0, that go on from it.
+        latest_round: The numbers of the tasks that nothing was proposed after.
         complaints: What is said when task 0 has failed, and when all of the first round have.
     """
 
@@ -81,12 +83,22 @@ class Course(Generic[Task, Outcome]):
     note: Callable[[], str]
     stop_reason: Callable[[], str | None]
     first_round: Callable[[], Sequence[int]]
+    latest_round: Callable[[], Sequence[int]]
     complaints: tuple[str, str]
 
     @property
     def num_done(self) -> int:
         """How many tasks have ended."""
         return len(self.state.members) + len(self.state.failures)
+
+    def cut_short(self) -> list[int]:
+        """Return the tasks of the latest round that took too long, or whose worker died."""
+        failures = self.state.failures
+        return [
+            number
+            for number in self.latest_round()
+            if number in failures and failures[number].status in ("timeout", "died")
+        ]
 
     def is_unfinished(self) -> bool:
         """Tell whether there is something left to do."""
@@ -114,7 +126,9 @@ def continue_rounds(
     """Replay a run's journal and go on with its rounds. Ctrl-C ends them in order.
 
     Every batch of events is on disk before the loop goes on. What runs when the session ends
-    stays in flight, and is done again on resume from the same seed.
+    stays in flight, and is done again on resume from the same seed. So is what an earlier session
+    gave up in the latest round because it took too long or its worker died: with more time, or on
+    another machine, it may do. An error would be the same again, and stays.
 
     Raises:
         InputError: The first task, or the whole first round, refused what it was given.
@@ -127,6 +141,10 @@ def continue_rounds(
         course = course_of(read_journal(run.journal))
         num_before = course.num_done
         start = time.monotonic() - course.elapsed
+        again = course.cut_short()
+        journal.append(retry_record(number, course.elapsed) for number in again)
+        for number in again:
+            course.state.retry(number)
         if course.is_unfinished():
             options = child_options(run, workers, plan.backend)
             with (

@@ -15,6 +15,11 @@ def outcome_record(number: int, result: JobResult, elapsed: float) -> Record:
     return {"type": "finished", "number": number, "elapsed": round(elapsed, 3), **result.to_json()}
 
 
+def retry_record(number: int, elapsed: float) -> Record:
+    """Return the record of a task that is done again."""
+    return {"type": "retried", "number": number, "elapsed": round(elapsed, 3)}
+
+
 def relive(
     journal: Journal,
     state: State[Task, Outcome],
@@ -48,4 +53,11 @@ def relive(
                         f"The journal's line {line}: {noun} {number} finished without being under way."
                     )
                 state.absorb(outcome_of(number, JobResult.from_json(record)))
+            case "retried":
+                number = record["number"]
+                if number not in state.failures:
+                    raise JournalError(
+                        f"The journal's line {line}: {noun} {number} is retried, and had not failed."
+                    )
+                state.retry(number)
     return elapsed

@@ -30,11 +30,18 @@ class State(Protocol[Task, OutcomeIn]):
     def in_flight(self) -> Mapping[int, Task]:
         """What is under way, by number."""
 
+    @property
+    def failures(self) -> Mapping[int, object]:
+        """What failed, by number."""
+
     def propose(self, task: Task) -> None:
         """Add a task that is now under way."""
 
     def absorb(self, event: OutcomeIn) -> None:
         """Take in what became of a task."""
+
+    def retry(self, number: int) -> None:
+        """Put a task that has failed under way again."""
 
 
 class Crew(Protocol[TaskIn, Outcome]):

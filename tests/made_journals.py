@@ -1,7 +1,8 @@
-"""Journals of searches that nobody ran, of any length and with any text in them."""
+"""Journals of searches that nobody ran of any length, with any text, and runs that end otherwise."""
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,16 @@ def make_journal(
         if is_trained:
             journal.append(_trained(name, repeat, text) for repeat in range(2) for name in ("best", text))
     return path
+
+
+def end_otherwise(path: Path, number: int, status: str, *, is_cut: bool = True) -> None:
+    """Rewrite a journal so that a task has ended with another status; by default it is the last record."""
+    lines = path.read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    place = next(i for i, r in enumerate(records) if (r["type"], r.get("number")) == ("finished", number))
+    other = {"status": status, "reason": "made so", "measures": {}, "artifacts": {}}
+    lines[place] = json.dumps(records[place] | other)
+    path.write_text("\n".join(lines[: place + 1 if is_cut else None]) + "\n")
 
 
 def _header(settings: Settings, text: str) -> dict[str, Any]:

@@ -33,8 +33,8 @@ MAY_IMPORT = {
     "cards": {"evolution", "exporting", "exports", "fitness", "journal", "run"},
     "config": {"encoding", "errors", "evolution", "fitness", "scores", "validation"},
     "continuing": {
-        "config", "dispatch", "errors", "executors", "jobs", "journal", "progress", "rounds", "run",
-        "session", "supervision",
+        "config", "dispatch", "errors", "executors", "jobs", "journal", "progress", "records", "rounds",
+        "run", "session", "supervision",
     },
     "data": {"durable", "errors", "seeding"},
     "diagnosis": {"executors", "launcher", "workers"},
@@ -145,6 +145,7 @@ MAY_IMPORT_KERAS = (
     "gakeras.synthesis.compaction",
     "gakeras.synthesis.constants",
     "gakeras.synthesis.folding",
+    "gakeras.synthesis.normalisation",
     "gakeras.synthesis.strengths",
     "gakeras.synthesis.upbringing",
     "gakeras.synthesis.weights",

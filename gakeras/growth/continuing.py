@@ -72,6 +72,7 @@ def continue_growth(
             note=lambda: _note(population, settings),
             stop_reason=lambda: stop_reason(population, settings),
             first_round=lambda: [training.number for training in _decisive(population)],
+            latest_round=lambda: population.latest_round,
             complaints=_COMPLAINTS,
         )
 

@@ -113,6 +113,15 @@ class Population:
         """Whether last legs were proposed."""
         return any(training.role == "last" for training in self.trainings)
 
+    @property
+    def latest_round(self) -> list[int]:
+        """The numbers of the last legs, or before there are any of the latest iteration."""
+        return [
+            training.number
+            for training in self.trainings
+            if (training.role == "last" if self.has_last_leg else training.iteration == self.iteration)
+        ]
+
     def propose(self, training: Training) -> None:
         """Add a training that is now under way."""
         self.trainings.append(training)
@@ -128,6 +137,11 @@ class Population:
             self.members[event.number] = Member(training, result.measures)
         else:
             self.failures[event.number] = result
+
+    def retry(self, number: int) -> None:
+        """Put a training that has failed under way again."""
+        del self.failures[number]
+        self.in_flight[number] = self.trainings[number]
 
     def generation(self, iteration: int) -> list[Member]:
         """Return the members of an iteration before any last leg, in order."""

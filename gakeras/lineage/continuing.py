@@ -59,6 +59,7 @@ def continue_synthesis(
             note=lambda: _note(family),
             stop_reason=lambda: stop_reason(family, settings),
             first_round=lambda: _first_generation(family),
+            latest_round=lambda: family.latest_round,
             complaints=_COMPLAINTS,
         )
 

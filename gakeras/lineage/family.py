@@ -89,6 +89,13 @@ class Family:
         """The latest generation of which a network was proposed; -1 before the ancestor."""
         return max((birth.generation for birth in self.births), default=-1)
 
+    @property
+    def latest_round(self) -> list[int]:
+        """The numbers of the latest generation, and of the last trainings after it."""
+        numbers = [birth.number for birth in self.births if birth.role != "last"]
+        numbers = [number for number in numbers if self.births[number].generation == self.generation]
+        return list(range(min(numbers), len(self.births))) if numbers else []
+
     def propose(self, birth: Birth) -> None:
         """Add a birth that is now under way."""
         self.births.append(birth)
@@ -103,6 +110,11 @@ class Family:
         if event.result.end > event.result.start:
             self.seconds.append(event.result.end - event.result.start)
         self.members[event.number] = Member(birth, event.result.measures, event.result.artifacts)
+
+    def retry(self, number: int) -> None:
+        """Put a birth that has failed under way again."""
+        del self.failures[number]
+        self.in_flight[number] = self.births[number]
 
     def generation_members(self, generation: int) -> list[Member]:
         """Return the ancestor or the offspring of a generation, the fittest first."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import stub_growth
+from made_journals import end_otherwise
 from stub_growth import FLOPS, TABLE, records, run_stub, stub_settings, without_times
 from stub_runs import has_lines, kill_master, wait_until
 
@@ -209,6 +210,28 @@ def test_members_that_fail_are_told_and_left_out(tmp_path: Path, monkeypatch: py
     growth = run_stub(tmp_path / "run")
     assert growth.failures and "diverged" in next(iter(growth.failures.values()))
     assert not growth.failures.keys() & {row.number for row in growth.history}
+
+
+@pytest.mark.parametrize("number", [0, 7, 10], ids=["start", "iteration", "last"])
+@pytest.mark.parametrize("status", ["timeout", "died"])
+def test_what_was_cut_short_in_the_latest_round_is_done_again_on_resume(
+    status: str, number: int, tmp_path: Path
+) -> None:
+    run_stub(tmp_path / "run", last_steps=20)
+    whole = sorted_events(tmp_path / "run")
+    end_otherwise(tmp_path / "run" / "journal.jsonl", number, status)
+    growth = resumed(tmp_path / "run")
+    assert not growth.failures and len(growth.history) == 11
+    assert [record["number"] for record in records(tmp_path / "run", "retried")] == [number]
+    events = sorted_events(tmp_path / "run")
+    assert [event for event in events if "retried" not in event and status not in event] == whole
+
+
+def test_an_error_is_final(tmp_path: Path) -> None:
+    run_stub(tmp_path / "run")
+    end_otherwise(tmp_path / "run" / "journal.jsonl", 0, "error")
+    with pytest.raises(RunError, match="The start network could not be trained. error"):
+        resumed(tmp_path / "run")
 
 
 def test_a_refused_start_is_an_input_error_also_on_resume(tmp_path: Path) -> None:

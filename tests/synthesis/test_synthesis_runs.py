@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import stub_family
+from made_journals import end_otherwise
 from stub_family import TABLE, records, run_stub, stub_settings, without_times
 from stub_runs import has_lines, kill_master, wait_until
 
@@ -142,6 +143,37 @@ def test_a_first_generation_that_fails_as_a_whole_says_why(
     monkeypatch.setenv("STUB_FAILING", "1")
     with pytest.raises(RunError, match="No offspring of the ancestor could be trained. error: diverged"):
         run_stub(tmp_path / "run")
+
+
+@pytest.mark.parametrize("number", [0, 2, 3], ids=["ancestor", "generation", "last"])
+@pytest.mark.parametrize("status", ["timeout", "died"])
+def test_what_was_cut_short_in_the_latest_round_is_done_again_on_resume(
+    status: str, number: int, tmp_path: Path
+) -> None:
+    run_stub(tmp_path / "run", generations=2, last=LAST)
+    whole = without_times(tmp_path / "run")
+    end_otherwise(tmp_path / "run" / "journal.jsonl", number, status)
+    lineage = resumed(tmp_path / "run")
+    assert not lineage.failures and len(lineage.history) == 4
+    events = without_times(tmp_path / "run")
+    assert events.pop(2 * (number + 1)) == {"type": "retried", "number": number}
+    del events[2 * number + 1]
+    assert events == whole
+    assert len(resumed(tmp_path / "run").history) == 4
+
+
+def test_an_error_is_final_and_so_is_what_others_were_born_after(tmp_path: Path) -> None:
+    run_stub(tmp_path / "run", generations=1)
+    end_otherwise(tmp_path / "run" / "journal.jsonl", 1, "error")
+    with pytest.raises(RunError, match="No offspring of the ancestor could be trained. error"):
+        resumed(tmp_path / "run")
+    run_stub(tmp_path / "other", generations=1, offspring=2)
+    end_otherwise(tmp_path / "other" / "journal.jsonl", 1, "timeout", is_cut=False)
+    with (tmp_path / "other" / "journal.jsonl").open("a") as journal:
+        for proposed in ({"number": 3, "parents": [2]}, {"number": 4, "parents": [2]}):
+            record = {"type": "proposed", "generation": 2, "role": "offspring", "elapsed": 1.0, **proposed}
+            journal.write(json.dumps(record) + "\n")
+    assert resumed(tmp_path / "other", generations=2).failures.keys() == {1}
 
 
 # What is refused
