@@ -56,6 +56,28 @@ def argument_names(function: Callable[..., Any]) -> list[str]:
     return [each.name for each in parameters if each.kind is not each.VAR_KEYWORD]
 
 
+def check_agreement(
+    function: Callable[..., Any], table: str, given: Any, arguments: Mapping[str, Any]
+) -> None:
+    """Refuse an object of settings beside an argument that was changed and says otherwise.
+
+    An object says everything of its table. An argument that has the default of `function` says nothing.
+
+    Raises:
+        InputError: They contradict each other.
+    """
+    usual = inspect.signature(function).parameters
+    for name, value in arguments.items() if is_dataclass(given) else ():
+        said = getattr(given, name)
+        if value not in (said, usual[name].default):
+            raise InputError(
+                f"An object of settings says all that its table {table!r} has.",
+                expected=f"{name} there, or as an argument",
+                received=f"{name}={value!r}, {table}.{name}={said!r}",
+                way_out=f"Write {table} as a dictionary, which changes what it names.",
+            )
+
+
 def read_values(path: Path, overrides: Iterable[str] = (), *, expected: str) -> dict[str, Any]:
     """Return what a TOML file says, with `key=value` overrides on top.
 

@@ -134,10 +134,12 @@ def _settings(target: str, overrides: list[str]) -> tuple[SynthesisSettings, Pat
     """Return the settings of a target, and where its relative paths begin."""
     from gakeras.config import find_config
     from gakeras.lineage import load_synthesis, synthesis_settings
+    from gakeras.lineage.settings import with_one_budget
     from gakeras.validation import overridden
 
     if target.endswith(".keras") or Path(target).is_dir():
-        return synthesis_settings(overridden({}, overrides), origin="the options"), Path()
+        values = with_one_budget(overridden({}, overrides))
+        return synthesis_settings(values, origin="the options"), Path()
     path = find_config(target)
     return load_synthesis(path, overrides), path.parent
 

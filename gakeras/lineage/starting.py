@@ -20,7 +20,8 @@ from gakeras.results import SearchResult
 from gakeras.run import open_run
 from gakeras.session import Session
 from gakeras.supervision import executor_factory
-from gakeras.validation import argument_names
+from gakeras.synthesis import Synthesis
+from gakeras.validation import argument_names, check_agreement
 
 _USUAL_KEEP = 0.67
 
@@ -82,7 +83,7 @@ def synthesize(
         generations: How many at the most.
         keep: The share of its parents' synapses that an offspring is expected to keep, before
             dead ones are removed; or one for each generation. None, or left out beside a
-            `drawing={"environment": ...}`: as that says.
+            `drawing={"environment": ...}`: as that says. A `Synthesis` with one of its own is the same.
         parents: How many parents each offspring has, the fittest of the generation before.
         offspring: Networks of each generation, by default as many as parents.
         gene_tags: Whether parents mate like with like, or by position.
@@ -104,7 +105,8 @@ def synthesize(
         run_dir: A new directory for the run; by default one in `runs/`.
         progress: Whether to show how far it is.
         **settings: Any other setting of a config file (`SynthesisSettings`), for example
-            `drawing={"normalization": "mean"}`.
+            `drawing={"normalization": "mean"}`. Such a table changes what it names; an object
+            (`Synthesis`, `TrainingOptions`) says everything, and no argument may say otherwise.
 
     Returns:
         A `Lineage`: `history`, `best(max_drop)`, `compact()`, `save(path)`.
@@ -151,9 +153,11 @@ def synthesize(
     for table in ("training", "drawing"):  # a table changes what it names, and leaves the arguments
         if isinstance(settings.get(table), Mapping):
             settings[table] = values[table] | settings[table]
-    if isinstance(settings.get("drawing"), Mapping) and "environment" in settings["drawing"]:
+        check_agreement(synthesize, table, settings.get(table), values[table])
+    environment = _environment(settings.get("drawing"))
+    if environment is not None:
         given = {} if keep == _USUAL_KEEP else {"keep": keep}
-        values["keep"] = with_one_budget({"drawing": settings["drawing"], **given})["keep"]
+        values["keep"] = with_one_budget({"drawing": {"environment": environment}, **given})["keep"]
     if last_epochs is not None:
         usual = settings.get("training", training)
         usual = usual if isinstance(usual, Mapping) else asdict(usual)
@@ -192,6 +196,13 @@ def synthesize(
         session=session,
         progress=progress,
     )
+
+
+def _environment(drawing: Any) -> Any:
+    """Return the environment that is asked for, None for the usual one."""
+    if isinstance(drawing, Synthesis):
+        return None if drawing.environment == Synthesis().environment else drawing.environment
+    return drawing.get("environment") if isinstance(drawing, Mapping) else None
 
 
 def run_synthesis(

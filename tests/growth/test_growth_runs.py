@@ -18,6 +18,7 @@ from stub_runs import has_lines, kill_master, wait_until
 import gakeras
 from gakeras.errors import InputError, RunError
 from gakeras.growth import Growth, holds_growth, open_growth, run_growth
+from gakeras.growth.settings import StepTraining
 from gakeras.history import read_history
 from gakeras.morphism.selection import cross_entropy
 from gakeras.resuming import resume
@@ -261,6 +262,7 @@ def test_a_refused_start_is_an_input_error_also_on_resume(tmp_path: Path) -> Non
         ({"y": TABLE.y[:-1]}, "40 examples in x, 39 targets"),
         ({"population_size": 2}, "M2 < M1"),
         ({"training": {"shift": 0.1}}, "Only images can be varied"),
+        ({"batch_size": 32, "training": StepTraining()}, "batch_size=32, training.batch_size=128"),
         ({"iteration": 3}, "the nearest is `iterations`"),
         ({"setting": 3}, "one of backend, .*, seed, sharing, .*unknown key `setting`"),
         ({"mutations": {"widen": -1}}, "mutations.widen"),

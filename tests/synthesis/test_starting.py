@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import gakeras
+from gakeras.cli.syntheses import _settings
 from gakeras.data import Arrays
 from gakeras.errors import InputError
 from gakeras.fitness.options import TrainingOptions
@@ -70,6 +71,40 @@ def test_the_same_holds_for_a_config(keep: str, tmp_path: Path) -> None:
 def test_a_baseline_with_budgets_of_layers_and_exponents_of_no_layer_are_refused() -> None:
     with pytest.raises(ValueError, match="highest scores of the whole network"):
         Synthesis(method="lamp", budget_per="layer")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"method": "lamp", "drawing": Synthesis()}, "method='lamp', drawing.method='synthesis'"),
+        ({"epochs": 7, "training": TrainingOptions(epochs=3)}, "epochs=7, training.epochs=3"),
+        ({"keep": 0.5, "drawing": Synthesis(environment=Factors())}, "keep, or drawing.environment"),
+    ],
+    ids=["drawing", "training", "environment"],
+)
+def test_an_argument_that_an_object_contradicts_is_refused(
+    arguments: dict[str, Any], message: str, begun: list[Any]
+) -> None:
+    with pytest.raises(InputError, match=message):
+        gakeras.synthesize(SimpleNamespace(), **arguments)
+    assert not begun
+
+
+def test_the_environment_of_an_object_says_what_is_kept(begun: list[Any]) -> None:
+    drawing = Synthesis(method="lamp", environment=Budget(0.9, 0.8))
+    gakeras.synthesize(SimpleNamespace(), method="lamp", drawing=drawing)  # type: ignore[arg-type]
+    gakeras.synthesize(SimpleNamespace(), keep=0.5, drawing=Synthesis(chi=0.7))  # type: ignore[arg-type]
+    (given, _, _), (usual, _, _) = begun
+    assert given.drawing_in(3) == drawing and usual.drawing_in(3).environment == Budget.keeping(0.5)
+
+
+@pytest.mark.parametrize("target", ["model.keras", "."])
+def test_the_environment_of_an_option_says_what_is_kept_whatever_the_target(target: str) -> None:
+    environment = ["drawing.environment={cluster=0.8,synapse=0.9}"]
+    settings, _ = _settings(target, environment)
+    assert settings.drawing_in(1).environment == Factors(0.8, 0.9)
+    with pytest.raises(InputError, match="One setting says what offspring keep"):
+        _settings(target, [*environment, "keep=0.5"])
 
 
 def test_settings_that_are_objects_are_taken_as_they_are(begun: list[Any]) -> None:
