@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gakeras.cards import search_sections
-from gakeras.config import Settings, training_options
+from gakeras.config import Settings, WorkerSettings, training_options
 from gakeras.data import open_data
 from gakeras.data.folds import validation_part
 from gakeras.encoding import Genome
@@ -262,6 +262,25 @@ class SearchResult:
         path = check_keras_path(Path(path))
         return Path(shutil.copyfile(self._trained_model(), path))
 
+    def save_within(
+        self,
+        path: Path,
+        session: Session,
+        *,
+        workers: WorkerSettings,
+        executor: ExecutorChoice,
+        progress: bool,
+    ) -> None:
+        """Save as `save` does; what is trained first is trained in a session and by workers that are given.
+
+        Raises:
+            Unfinished: The session ended first. What the journal has by then is not trained again.
+        """
+        if self._model is None:
+            plan = self._final_plan([("best", self.best.genome)], 1)
+            self._train(plan, session, workers=workers, executor=executor, progress=progress)
+        self.save(path)
+
     def export(self, path: str | Path, *, format: str | None = None) -> Path:
         """Write the model that `save` saves for another runtime, and a model card beside it.
 
@@ -313,18 +332,28 @@ class SearchResult:
         return self._model
 
     def _train(
-        self, plan: Plan, session: Session | None = None, *, callbacks: Sequence[Any] = ()
+        self,
+        plan: Plan,
+        session: Session | None = None,
+        *,
+        callbacks: Sequence[Any] = (),
+        workers: WorkerSettings | None = None,
+        executor: ExecutorChoice | None = None,
+        progress: bool | None = None,
     ) -> list[TrainingSummary]:
-        choice = self._executor if self._executor is not None else self.settings.workers.executor
+        """Train, by those that did the search unless others are named."""
+        workers = workers or self.settings.workers
+        executor = executor if executor is not None else self._executor
+        executor = executor if executor is not None else workers.executor
         trainings = plan.trainings(self.run, self.best, callbacks)
         summaries = train_networks(
             trainings,
             self._past.trainings,
             self.run,
-            workers=self.settings.workers,
-            executor="debug" if callbacks else choice,
+            workers=workers,
+            executor="debug" if callbacks else executor,
             session=session or Session(),
-            progress=self._progress,
+            progress=self._progress if progress is None else progress,
         )
         self._past = self._read()
         self._model, self._trained = summaries[0].model_path, trainings[0]

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gakeras.data import Arrays
     from gakeras.lineage import Lineage, SynthesisSettings
     from gakeras.lineage.runs import Ancestor
+    from gakeras.results import SearchResult
     from gakeras.session import Session
 
 TargetArgument = Annotated[
@@ -146,10 +147,10 @@ def _settings(target: str, overrides: list[str]) -> tuple[SynthesisSettings, Pat
 
 def _ancestor_and_data(
     target: str, settings: SynthesisSettings, base_dir: Path, overrides: list[str]
-) -> tuple[Ancestor, Arrays]:
+) -> tuple[Ancestor | SearchResult, Arrays]:
     from gakeras.lineage import find_ancestor
 
-    ancestor: Ancestor = None
+    ancestor: Ancestor | SearchResult = None
     arrays = None
     if target.endswith(".keras") or Path(target).is_dir():
         ancestor, arrays = find_ancestor(target)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gakeras.beginning import chosen_backend, directory_for
+from gakeras.config import WorkerSettings
 from gakeras.data import Arrays, as_arrays, open_data
-from gakeras.errors import InputError
+from gakeras.errors import InputError, Unfinished
 from gakeras.executors import ExecutorChoice
 from gakeras.lineage.continuing import continue_synthesis
 from gakeras.lineage.results import Lineage
@@ -115,6 +117,7 @@ def synthesize(
         InputError: The model, the data, a setting or the directory cannot be used, or the
             ancestor is no better than chance.
         RunError: The ancestor's job or the whole first generation failed.
+        Unfinished: The time was up before the best network of a search was trained.
 
     Example:
         ```python
@@ -208,7 +211,7 @@ def _environment(drawing: Any) -> Any:
 def run_synthesis(
     settings: SynthesisSettings,
     arrays: Arrays,
-    ancestor: Ancestor,
+    ancestor: Ancestor | SearchResult,
     *,
     run_dir: str | Path | None = None,
     executor: ExecutorChoice | None = None,
@@ -217,7 +220,12 @@ def run_synthesis(
 ) -> Lineage:
     """Start the synthesis that validated settings describe; see `synthesize`.
 
-    `ancestor` is a `.keras` file, a function that writes one, or None where the settings name one to build.
+    `ancestor` is a `.keras` file, a function that writes one, a search, or None where the settings name one
+    to build. The best network of a search is trained first, where it has not been yet, in the same session
+    and by the same workers.
+
+    Raises:
+        Unfinished: The session ended before the best network of a search was trained.
     """
     plain = settings.to_json() | {"backend": chosen_backend(settings.backend)}
     settings = synthesis_settings(plain, origin="the arguments and the environment")
@@ -225,12 +233,14 @@ def run_synthesis(
     executor_factory(choice, settings.workers, settings.backend)
     session = session or Session(None, settings.workers.grace_seconds)
     with directory_for(run_dir, settings.name) as root:
+        if isinstance(ancestor, SearchResult):
+            ancestor = partial(_write_winner, ancestor, settings.workers, choice, session, progress)
         run = create_synthesis(root, settings, arrays, ancestor)
     return continue_synthesis(run, settings, choice, session, progress=progress)
 
 
-def find_ancestor(model: Any) -> tuple[Ancestor, Arrays | None]:
-    """Return what an ancestor is copied from, and the data that come with it, those of a search.
+def find_ancestor(model: Any) -> tuple[Ancestor | SearchResult, Arrays | None]:
+    """Return what an ancestor comes from, and the data that come with it, those of a search.
 
     Raises:
         InputError: for what is neither a model, nor the path of one, nor a search.
@@ -242,10 +252,7 @@ def find_ancestor(model: Any) -> tuple[Ancestor, Arrays | None]:
         model = SearchResult(open_run(path))
     if isinstance(model, SearchResult):
         data = open_data(model.run.data)
-        winner = model
-        return (lambda target: _saved(winner, target)), Arrays(
-            data.x, data.y, data.x_test, data.y_test, data.sample_weight
-        )
+        return model, Arrays(data.x, data.y, data.x_test, data.y_test, data.sample_weight)
     save = check_model(
         model,
         "The ancestor is a Keras model, the path of one, or a search.",
@@ -254,5 +261,20 @@ def find_ancestor(model: Any) -> tuple[Ancestor, Arrays | None]:
     return save, None
 
 
-def _saved(winner: SearchResult, target: Path) -> None:
-    winner.save(target)
+def _write_winner(
+    search: SearchResult,
+    workers: WorkerSettings,
+    executor: ExecutorChoice,
+    session: Session,
+    progress: bool,
+    target: Path,
+) -> None:
+    """Write the best network of a search to a path, trained first where it has to be."""
+    workers = replace(workers, job_module=search.settings.workers.job_module)
+    try:
+        search.save_within(target, session, workers=workers, executor=executor, progress=progress)
+    except Unfinished:
+        raise Unfinished(
+            f"{session.reason}: the ancestor, the best network of {search.run.root}, is not trained yet; "
+            "begin again with more time."
+        ) from None

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import stub_family
+import stub_runs
 from made_journals import end_otherwise
 from stub_family import TABLE, records, run_stub, stub_settings, without_times
 from stub_runs import has_lines, kill_master, wait_until
@@ -19,6 +21,7 @@ import gakeras
 from gakeras.data import Arrays, fold_indices
 from gakeras.errors import InputError, RunError, Unfinished
 from gakeras.lineage import Lineage, create_synthesis, holds_synthesis, open_synthesis, run_synthesis
+from gakeras.results import SearchResult
 from gakeras.resuming import resume
 from gakeras.run import open_run
 from gakeras.session import Session
@@ -29,7 +32,7 @@ LAST = {"epochs": 3}
 @pytest.fixture(autouse=True)
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the stub writes down what it trains; children find the stub."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", f"{Path(__file__).parent}:{Path(__file__).parents[1]}")
     monkeypatch.setenv("STUB_LOG", str(tmp_path / "log"))
     return tmp_path / "log"
 
@@ -129,6 +132,31 @@ def test_a_session_that_ends_leaves_a_run_to_be_gone_on_with(
     assert lineage.is_unfinished and "resume" in lineage.stop_reason
     monkeypatch.setenv("STUB_SECONDS", "0")
     assert not resumed(tmp_path / "run").is_unfinished
+
+
+def test_the_winner_of_a_search_is_trained_once_in_the_session_and_by_the_workers_of_the_synthesis(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    search = stub_runs.run_stub(tmp_path / "search", executor="debug", max_evaluations=4)
+    capfd.readouterr()
+    opened = []
+
+    def own() -> ThreadPoolExecutor:
+        opened.append(1)
+        return ThreadPoolExecutor(1)
+
+    def synthesized(name: str, session: Session) -> Lineage:
+        arguments = {"run_dir": tmp_path / name, "executor": own, "session": session, "progress": False}
+        settings = stub_settings(generations=1, workers={"workers": 1})
+        return run_synthesis(settings, TABLE, SearchResult(search.run), **arguments)
+
+    with pytest.raises(Unfinished, match="time limit: the ancestor, the best network of .*search"):
+        synthesized("run", Session(time_limit=1e-9))
+    assert not records(tmp_path / "search", "trained") and len(opened) == 1
+    assert len(synthesized("run", Session()).history) == 2 and len(opened) == 3
+    assert len(synthesized("other", Session()).history) == 2 and len(opened) == 4
+    assert len(records(tmp_path / "search", "trained")) == 1
+    assert "final trainings" not in capfd.readouterr().err
 
 
 def test_a_refused_ancestor_is_an_input_error_also_on_resume(tmp_path: Path) -> None:
