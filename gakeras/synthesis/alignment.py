@@ -17,7 +17,8 @@ def pack(channels: Channels, network: Network) -> Network:
     It computes the same, for whatever reads a unit is permuted with it. But where a filter was
     in the ancestor is forgotten: the third filter of one packed network and the third of
     another may have nothing in common, which is what gene tags are for (Chung et al. 2018).
-    Units that are tied by a merge move together; inputs and outputs stay.
+    Units that are tied by a merge move together; inputs and outputs stay. Where a layer's units are tied
+    to those of different layers, as by a sum with a concatenation, they move among their like alone.
     """
     origin = _packed_origin(channels, living_units(channels, network.masks))
     indices = permuted_indices(channels, origin)
@@ -41,10 +42,19 @@ def living_units(channels: Channels, masks: Masks) -> np.ndarray:
 def _packed_origin(channels: Channels, living: np.ndarray) -> np.ndarray:
     """Return for each unit which one takes its number, layer by layer."""
     origin = np.arange(channels.num_units)
-    moved = channels.pinned.copy()
+    moved, kinds = channels.pinned.copy(), _kinds(channels)
     for step in channels.steps:
-        units = channels.units[step.name]
-        if step.link == "mixing" and not moved[units].any():
-            origin[units] = units[np.argsort(~living[units], kind="stable")]
-            moved[units] = True
+        units = channels.units[step.name] if step.link == "mixing" else np.empty(0, int)
+        for kind in np.unique(kinds[units]):
+            alike = units[kinds[units] == kind]
+            if not moved[alike].any():
+                origin[alike] = alike[np.argsort(~living[alike], kind="stable")]
+                moved[alike] = True
     return origin
+
+
+def _kinds(channels: Channels) -> np.ndarray:
+    """Return a number for each unit, (num_units,), equal for those that stand equally often in every step."""
+    counts = [np.bincount(units, minlength=channels.num_units) for units in channels.units.values()]
+    _, kinds = np.unique(np.stack(counts), axis=1, return_inverse=True)
+    return kinds.ravel()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from keras import layers
 from keras_models import NETWORKS, outputs_of, random_inputs, with_random_weights
 from small_family import family
 
 from gakeras.graph import read_graph, trace_channels
 from gakeras.graph.rebuilding import read_weights, write_weights
 from gakeras.synthesis.alignment import living_units, pack
-from gakeras.synthesis.masks import count_synapses, full_masks, overlap
+from gakeras.synthesis.masks import count_synapses, full_masks, overlap, remove_dead
 from gakeras.synthesis.mating import Network
 from gakeras.synthesis.offspring import synthesize_offspring
 from gakeras.synthesis.settings import Synthesis
@@ -31,6 +32,32 @@ def test_a_packed_network_computes_the_same(name: str) -> None:
     for one, other in zip(*(outputs_of(twin, inputs) for twin in twins), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
     assert count_synapses(packed.masks) == count_synapses(network.masks)
+
+
+def test_units_that_are_added_to_a_concatenation_stay_among_their_like() -> None:
+    inputs = keras.Input((4, 4, 2))
+    whole = layers.Conv2D(8, 3, padding="same", activation="relu", name="whole")(inputs)
+    parts = [layers.Conv2D(4, 3, padding="same", name=name)(whole) for name in ("left", "right")]
+    added = layers.Add()([whole, layers.Concatenate()(parts)])
+    outputs = layers.Dense(3, name="out")(layers.Flatten()(added))
+    model = with_random_weights(keras.Model(inputs, outputs), 0)
+    channels, weights = trace_channels(read_graph(model)), read_weights(model)
+    masks = full_masks(channels)
+    for unit in (1, 2, 6):
+        part, place = ("left", unit) if unit < 4 else ("right", unit - 4)
+        masks["whole/kernel"][..., unit] = masks[f"{part}/kernel"][..., place] = False
+        weights["whole/bias"][unit] = weights[f"{part}/bias"][place] = 0
+    masks, _ = remove_dead(channels, masks)
+    weights = {key: array * masks.get(key, True) for key, array in weights.items()}
+    packed = pack(channels, Network(weights, masks))
+    x, said = random_inputs(model, 4), []
+    for arrays in (weights, packed.weights):
+        write_weights(model, arrays)
+        said += outputs_of(model, x)
+    np.testing.assert_allclose(*said, rtol=0, atol=1e-5)
+    living = living_units(channels, packed.masks)
+    assert living[channels.units["left"]].tolist() == [True, True, False, False]
+    assert living[channels.units["right"]].tolist() == [True, True, True, False]
 
 
 def test_living_units_come_first() -> None:
