@@ -35,7 +35,8 @@ def compact(model: keras.Model, masks: Mapping[str, np.ndarray] | None = None) -
     Returns:
         A new, uncompiled model of stock layers under the same names, which loads without
         gakeras. Its outputs differ from the masked model's by rounding: at most 1e-5 for
-        outputs of order 1. Constraints on kernels are not carried over: they may hold masks.
+        outputs of order 1. Layers keep their constraints; masks that are held (`weights.hold_masks`) are
+        left out.
 
     Raises:
         InputError: for a model that is not built or has a layer that cannot be followed, and
@@ -105,8 +106,9 @@ def shrink(
     changes = {layer: dict(change) for layer, change in resized_configs(graph, channels, kept).items()}
     for key in folded.keys() - weights.keys():  # a layer that had no bias until now
         changes.setdefault(key.rpartition("/")[0], {})["use_bias"] = True
-    for layer in {node.layer: node for node in graph.nodes if node.weights}.values():
-        changes.setdefault(layer.layer, {}).update(_without_constraints(layer.config))
+    for node in graph.nodes:
+        if masks := _held_masks(node.config):
+            changes.setdefault(node.layer, {}).update(dict.fromkeys(masks))
     if dtype_policy != "float32":
         for path in _computing_layers(graph):
             changes.setdefault(path, {})["dtype"] = dtype_policy
@@ -177,9 +179,7 @@ def _computing_layers(graph: Graph) -> Iterator[str]:
             yield node.layer
 
 
-def _without_constraints(config: Mapping[str, Any]) -> dict[str, None]:
-    return {
-        name: None
-        for name in config
-        if name.endswith("kernel_constraint") or name.endswith("wise_constraint")
-    }
+def _held_masks(config: Mapping[str, Any]) -> list[str]:
+    """Return which constraints of a layer's configuration are masks, which fit no other size."""
+    held = [name for name, value in config.items() if name.endswith("_constraint") and value]
+    return [name for name in held if config[name].get("class_name") == "HeldMask"]

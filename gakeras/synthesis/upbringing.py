@@ -138,6 +138,8 @@ class Nursery:
     def weighed(self, network: Network, seed: int) -> Network:
         """Return a network with the strengths that the loss on the training part gives its synapses."""
         small = shrink(self.model, self.graph, self.channels, with_zeros_alive(network))
+        for variable in small.model.trainable_variables:
+            variable.constraint = None  # what a step takes from a weight is to be the gradient alone
         chosen = np.random.default_rng(seed).permutation(self.train)[: NUM_BATCHES * BATCH_SIZE]
         seed_layers(small.model, seed)
         with isolated(seed):

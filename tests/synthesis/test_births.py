@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +211,33 @@ def test_kernels_that_cannot_be_thinned_count_as_living_synapses_and_are_rounded
     for name in ("grouped/kernel", "transposed/kernel"):
         kernel = weights[name]
         assert (kernel != 0).mean() > 0.9 and len(np.unique(kernel)) <= 255
+
+
+@pytest.mark.parametrize("strength", ["weight", "gradient"])
+def test_an_offspring_is_trained_and_exported_under_the_constraints_of_its_ancestor(
+    strength: str, payload: Payload, tmp_path: Path
+) -> None:
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((36,)),
+            layers.Rescaling(1 / 255),
+            layers.Dense(24, activation="relu", kernel_constraint="non_neg", name="hidden"),
+            layers.Dense(3, activation="softmax", name="output"),
+        ]
+    )
+    x = IMAGES.reshape(120, 36)
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    model.fit(x, LABELS, epochs=12, batch_size=20, verbose=0)
+    given = payload(model, Arrays(x, LABELS))
+    drawing = TypeAdapter(Synthesis).dump_python(replace(DRAWING, strength=strength), mode="json")
+    result = bear_offspring(offspring_of((given, measure_ancestor(given)), "1", drawing=drawing))
+    weights = load_weights(Path(result["artifacts"]["weights"]))
+    assert weights["hidden/kernel"].min() >= 0 > weights["output/kernel"].min()
+    path = tmp_path / "small.keras"
+    export_network(given | result["artifacts"] | {"save_to": str(path), "training": asdict(TRAINING)})
+    hidden = keras.saving.load_model(path).get_layer("hidden")
+    assert isinstance(hidden.kernel.constraint, keras.constraints.NonNeg)
 
 
 def test_a_last_training_keeps_the_masks(ancestor: tuple[dict[str, Any], dict[str, Any]]) -> None:

@@ -15,6 +15,7 @@ from gakeras.encoding import SearchSpace, build_model, random_genome
 from gakeras.errors import InputError
 from gakeras.graph import model_cost
 from gakeras.synthesis.compaction import compact
+from gakeras.synthesis.weights import HeldMask, hold_masks
 
 TOLERANCE = 1e-5
 
@@ -145,11 +146,16 @@ def test_a_network_without_zeros_stays_as_it_is_and_the_original_is_left_alone()
         np.testing.assert_array_equal(weight, value)
 
 
-def test_a_constraint_that_holds_a_mask_is_not_carried_over() -> None:
+def test_a_constraint_is_carried_over_and_a_mask_that_is_held_is_not() -> None:
+    mask = np.ones((5, 2), bool)
     dense = layers.Dense(5, kernel_constraint="non_neg", name="hidden")
-    model = keras.Sequential([keras.Input((3,)), dense, layers.Dense(2)])
+    masked = layers.Dense(2, kernel_constraint=HeldMask(mask), name="masked")
+    model = keras.Sequential([keras.Input((3,)), dense, masked])
+    hold_masks(model, {"hidden/kernel": np.arange(5) > np.full((3, 1), 1)})
     small = compact(model)
-    assert small.get_layer("hidden").kernel_constraint is None and dense.kernel_constraint is not None
+    hidden = small.get_layer("hidden")
+    assert hidden.units == 3 and isinstance(hidden.kernel.constraint, keras.constraints.NonNeg)
+    assert small.get_layer("masked").kernel_constraint is None and masked.kernel_constraint is not None
 
 
 @pytest.mark.parametrize("name", ["gone/kernel", "conv_1/kernel"])
