@@ -39,3 +39,23 @@ def test_what_is_new_depends_on_the_seed_alone(model: keras.Model) -> None:
     one, same, other = map(keras.ops.convert_to_numpy, kernels)
     np.testing.assert_array_equal(one, same)
     assert not np.allclose(one, other)
+
+
+def test_a_seed_of_an_initializer_makes_no_weights_less_new() -> None:
+    seeded = keras.initializers.GlorotUniform(seed=1)
+    inner = keras.Sequential(
+        [keras.Input((6, 6, 4)), layers.Flatten(), layers.Dense(4, kernel_initializer=seeded)]
+    )
+    stack = [
+        layers.SeparableConv2D(4, 3, depthwise_initializer=seeded, pointwise_initializer=seeded, name="conv"),
+        inner,
+        layers.Dense(4, kernel_initializer=seeded, bias_initializer=keras.initializers.RandomNormal(seed=2)),
+    ]
+    model = keras.Sequential([keras.Input((8, 8, 4)), *stack])
+    old, one, same, other = map(read_weights, (model, *(with_new_weights(model, seed) for seed in (1, 1, 2))))
+    for name, array in one.items():
+        np.testing.assert_array_equal(same[name], array)
+        is_drawn = name != "conv/bias" and array.any()
+        assert all((array != before[name]).any() for before in (old, other)) == is_drawn, name
+    equal_at_first = [array for array in one.values() if array.shape == (4, 4)]
+    assert all((a != b).any() for a, b in zip(equal_at_first, equal_at_first[1:], strict=False))
