@@ -69,6 +69,7 @@ def create_growth(
         )
     if genome is not None:
         _check_fit(genome, arrays.x.shape[1:], task.outputs)
+        _check_without_learning(genome)
     check_varied(settings.training, arrays.x.shape[1:])
     run = GrowthRun(root.absolute())
     seed = derive_seed(settings.seed, "validation")
@@ -103,6 +104,16 @@ def holds_growth(root: str | Path, settings: GrowthSettings) -> bool:
     """
     may_differ = {"workers", "iterations", "ensemble", "backend"}
     return goes_on(Path(root), lambda run_dir: open_growth(run_dir).plan, settings, may_differ)
+
+
+def _check_without_learning(genome: Genome) -> None:
+    if genome.learning:
+        raise InputError(
+            "All members of a growth are trained alike, and their optimizers go along.",
+            expected="a start network without genes of learning",
+            received=repr(str(genome)),
+            way_out="Leave its line `learning` out, and say the same by the settings of `training`.",
+        )
 
 
 def _check_fit(genome: Genome, input_shape: tuple[int, ...], outputs: int) -> None:

@@ -30,7 +30,7 @@ class AncestorSettings:
 
     `path` is relative to the config. `build` is one of `gakeras.synthesis.ancestors`, a network
     that is shipped with the configs, or a genome as text (one block a line); it is trained
-    from new weights as `training` says, on the training part alone.
+    from new weights as `training` says, or a genome's genes of learning do, on the training part alone.
     """
 
     path: str | None = None

@@ -17,7 +17,7 @@ from gakeras.errors import InputError
 from gakeras.fitness.evaluation import forget_models
 from gakeras.fitness.network import compiled_model, set_statistics
 from gakeras.fitness.new_weights import with_new_weights
-from gakeras.fitness.options import TrainingOptions
+from gakeras.fitness.options import TrainingOptions, training_of
 from gakeras.graph.rebuilding import read_weights, write_weights
 from gakeras.jobs import refusal
 from gakeras.seeding import derive_seed, isolated
@@ -44,7 +44,8 @@ def measure_ancestor(payload: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         payload: `model`, the path of a `.keras` file; `data_dir`, `folds_file`, `seed`, and
             `save_to`, where weights and masks go. With `build`, the name of a network, or
-            `genome`, that one is trained from new weights as `training` says and saved as `model`.
+            `genome`, that one is trained from new weights as `training` says, or its genes of learning
+            do, and saved as `model`.
             With `answers`, its outputs for all training examples are written to that file.
 
     Returns:
@@ -67,11 +68,11 @@ def _measure_ancestor(payload: Mapping[str, Any]) -> dict[str, Any]:
     losses: list[float] = []
     small: Shrunk | None = None
     is_new = "training" in payload
-    model = _built(payload) if is_new else load_ancestor(path)
+    options = _training(payload) if is_new else TrainingOptions()
+    model = _built(payload, options) if is_new else load_ancestor(path)
     nursery = open_nursery(model, payload)
     network = Network(read_weights(model), full_masks(nursery.channels))
     if is_new:
-        options = TrainingOptions(**payload["training"])
         upbringing = nursery.raise_up(network, options, "float32", seed)
         network, losses, small = upbringing.network, upbringing.losses, upbringing.small
         write_weights(model, network.weights)
@@ -85,15 +86,20 @@ def _measure_ancestor(payload: Mapping[str, Any]) -> dict[str, Any]:
     return {"measures": measures | {"losses": losses}, "artifacts": _save(network, payload["save_to"])}
 
 
-def _built(payload: Mapping[str, Any]) -> keras.Model:
+def _training(payload: Mapping[str, Any]) -> TrainingOptions:
+    """Return how a network is trained that is built: a genome's as its genes of learning say."""
+    options = TrainingOptions(**payload["training"])
+    return training_of(Genome.from_json(payload["genome"]), options) if "genome" in payload else options
+
+
+def _built(payload: Mapping[str, Any], options: TrainingOptions) -> keras.Model:
     """Return a network with new weights, its input scaled by the statistics of the training part."""
     with isolated(payload["seed"]):  # Keras seeds Python's generator as well
         keras.utils.set_random_seed(payload["seed"])
         if "build" in payload:
             return BUILDERS[payload["build"]]()
         data = open_data(Path(payload["data_dir"]))
-        genome, options = Genome.from_json(payload["genome"]), TrainingOptions(**payload["training"])
-        model = compiled_model(genome, data.info, options)
+        model = compiled_model(Genome.from_json(payload["genome"]), data.info, options)
     train, _ = fold_indices(np.load(payload["folds_file"], allow_pickle=False), 0)
     set_statistics(model, data.x, data.y, train)
     return model

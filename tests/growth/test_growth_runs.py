@@ -256,6 +256,7 @@ def test_a_refused_start_is_an_input_error_also_on_resume(tmp_path: Path) -> Non
         ({"start": 7}, "a built keras.Model.*Received: a int"),
         ({"start": "dens #4"}, "start.*build: one of"),
         ({"start": "conv #4 kernelsize=3 activation=relu"}, "The start network must fit the data"),
+        ({"start": "dense #4 activation=relu\nlearning optimizer=sgd"}, "without genes of learning"),
         ({"y": np.linspace(0, 1, 40)}, "A growth grows classifiers.*whole numbers.*use `gakeras.search`"),
         ({"y": np.arange(40) * 2.0}, "A growth grows classifiers.*without gaps.*use `gakeras.search`"),
         ({"y": np.arange(40)}, "A growth grows classifiers.*2 training examples per class"),

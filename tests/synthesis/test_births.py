@@ -15,6 +15,7 @@ from keras import layers
 from pydantic import TypeAdapter
 
 from gakeras.data import Arrays, assign_validation, check_arrays, fold_indices, store_arrays
+from gakeras.encoding import Genome
 from gakeras.fitness.options import TrainingOptions
 from gakeras.graph import model_cost
 from gakeras.graph.rebuilding import write_weights
@@ -123,6 +124,21 @@ def test_an_ancestor_is_measured_as_it_is(ancestor: tuple[dict[str, Any], dict[s
     assert measures["test_accuracy"] == pytest.approx(np.mean(predicted == LABELS[:30]))
     assert measures["val_accuracy"] > 0.8
     assert json.loads(json.dumps(result)) == result
+
+
+def test_an_ancestor_is_trained_as_its_genes_of_learning_say(payload: Payload) -> None:
+    block = "dense #8 activation=relu"
+    ways = {
+        f"{block}\nlearning optimizer=sgd learningrate=0.1": TRAINING,
+        block: replace(TRAINING, optimizer="sgd", learning_rate=0.1),
+        f"{block} ": TRAINING,
+    }
+    losses = []
+    for text, training in ways.items():
+        genome = Genome.parse(text).to_json()
+        given = payload(network(), genome=genome, training=asdict(training))
+        losses.append(measure_ancestor(given)["measures"]["losses"])
+    assert losses[0] == losses[1] != losses[2]
 
 
 def test_an_offspring_is_smaller_lives_on_a_part_of_its_parents_synapses_and_is_measured(
