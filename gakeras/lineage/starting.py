@@ -11,7 +11,7 @@ from typing import Any
 from gakeras.beginning import chosen_backend, directory_for
 from gakeras.config import WorkerSettings
 from gakeras.data import Arrays, as_arrays, open_data
-from gakeras.errors import InputError, Unfinished
+from gakeras.errors import InputError, RunError
 from gakeras.executors import ExecutorChoice
 from gakeras.lineage.continuing import continue_synthesis
 from gakeras.lineage.results import Lineage
@@ -273,8 +273,10 @@ def _write_winner(
     workers = replace(workers, job_module=search.settings.workers.job_module)
     try:
         search.save_within(target, session, workers=workers, executor=executor, progress=progress)
-    except Unfinished:
-        raise Unfinished(
+    except RunError:
+        if not session.is_over():
+            raise
+        raise session.ended(
             f"{session.reason}: the ancestor, the best network of {search.run.root}, is not trained yet; "
             "begin again with more time."
         ) from None

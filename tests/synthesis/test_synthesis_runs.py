@@ -150,7 +150,7 @@ def test_the_winner_of_a_search_is_trained_once_in_the_session_and_by_the_worker
         settings = stub_settings(generations=1, workers={"workers": 1})
         return run_synthesis(settings, TABLE, SearchResult(search.run), **arguments)
 
-    with pytest.raises(Unfinished, match="time limit: the ancestor, the best network of .*search"):
+    with pytest.raises(RunError, match="time limit: the ancestor, the best network of .*search"):
         synthesized("run", Session(time_limit=1e-9))
     assert not records(tmp_path / "search", "trained") and len(opened) == 1
     assert len(synthesized("run", Session()).history) == 2 and len(opened) == 3
