@@ -218,6 +218,7 @@ def test_an_error_is_final_and_so_is_what_others_were_born_after(tmp_path: Path)
         ({"model": "model.keras", "y": np.linspace(0, 1, 40)}, "Class labels must be whole numbers"),
         ({"model": "model.keras", "y": TABLE.y[:-1]}, "40 examples in x, 39 targets"),
         ({"model": "model.keras", "keep": 1.5}, "keep"),
+        ({"model": "model.keras", "last_epochs": 3, "last": {"epochs": 5}}, "one of last_epochs and last"),
         ({"model": "model.keras", "chi": 1.5}, "drawing.chi"),
         ({"model": "model.keras", "generation": 3}, "the nearest is `generations`"),
         ({"model": "model.keras", "validation_share": 0.01}, "validation_share that splits the 40"),
