@@ -77,16 +77,13 @@ def _hardware(environ: Mapping[str, str], seen: list[str]) -> Iterator[Finding]:
     cores = num_cores()
     yield Finding("cores", f"{cores}, so {cores} workers by default where there is no accelerator")
     _, visible = visible_devices(environ)
-    if visible and not seen:
-        said = f"accelerators {', '.join(visible)}, and Keras can use none: networks train on the cores"
-        yield Finding("devices", said, ADVICE)
+    named = f"accelerators {', '.join(visible)}"
+    if not visible:
+        yield Finding("devices", "no accelerator: networks train on the cores")
+    elif not seen:
+        yield Finding("devices", f"{named}, and Keras can use none: networks train on the cores", ADVICE)
     else:
-        yield Finding(
-            "devices",
-            f"accelerators {', '.join(visible)}"
-            if visible
-            else "no accelerator: networks train on the cores",
-        )
+        yield Finding("devices", named)
     if "SC_PHYS_PAGES" in os.sysconf_names:
         gigabytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
         workers = max(1, int(gigabytes / GIGABYTES_A_WORKER))

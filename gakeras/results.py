@@ -248,6 +248,10 @@ class SearchResult:
         networks += [(name, self.settings.network(name)) for name in self.settings.final.baselines]
         return self._train(self._final_plan(networks, self.settings.final.repeats), session)
 
+    def _one_training(self) -> Plan:
+        """Return the training that gives a model where none was asked for."""
+        return self._final_plan([("best", self.best.genome)], 1)
+
     def _final_plan(self, networks: Sequence[tuple[str, Genome]], repeats: int) -> Plan:
         """Return the trainings of the config's `[final]`."""
         stop_after = epochs_done(self.settings, self.best)
@@ -277,8 +281,7 @@ class SearchResult:
             Unfinished: The session ended first. What the journal has by then is not trained again.
         """
         if self._model is None:
-            plan = self._final_plan([("best", self.best.genome)], 1)
-            self._train(plan, session, workers=workers, executor=executor, progress=progress)
+            self._train(self._one_training(), session, workers=workers, executor=executor, progress=progress)
         self.save(path)
 
     def export(self, path: str | Path, *, format: str | None = None) -> Path:
@@ -327,7 +330,7 @@ class SearchResult:
 
     def _trained_model(self) -> Path:
         if self._model is None:
-            self._train(self._final_plan([("best", self.best.genome)], 1))
+            self._train(self._one_training())
         assert self._model is not None
         return self._model
 

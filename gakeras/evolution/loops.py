@@ -67,9 +67,8 @@ def steady_state(
 
     `state` is changed in place; evaluations in flight in it, from a run that was stopped,
     are evaluated first. At the deadline, or when what is kept for the finals begins, whatever still runs is
-    abandoned. With a `schedule`
-    the last evaluations are proposed together, and it says in which order they start. With a
-    `ladder` an evaluation has steps; the next one of it comes before anything new.
+    abandoned. With a `schedule` the last evaluations are proposed together, and it says in which order
+    they start. With a `ladder` an evaluation has steps; the next one of it comes before anything new.
     """
     ladder = ladder or Ladder()
     waiting = [ladder.next_step(state, proposal) for proposal in state.in_flight.values()]

@@ -161,14 +161,14 @@ def synthesize(
     if environment is not None:
         given = {} if keep == _USUAL_KEEP else {"keep": keep}
         values["keep"] = with_one_budget({"drawing": {"environment": environment}, **given})["keep"]
-    if last_epochs is not None and "last" in settings:
-        raise InputError(
-            "The last training is said once.",
-            expected="one of last_epochs and last",
-            received=f"last_epochs={last_epochs}, last={settings['last']!r:.80}",
-            way_out='Say its epochs in it, by last={"epochs": ...}.',
-        )
     if last_epochs is not None:
+        if "last" in settings:
+            raise InputError(
+                "The last training is said once.",
+                expected="one of last_epochs and last",
+                received=f"last_epochs={last_epochs}, last={settings['last']!r:.80}",
+                way_out='Say its epochs in it, by last={"epochs": ...}.',
+            )
         usual = settings.get("training", training)
         usual = usual if isinstance(usual, Mapping) else asdict(usual)
         values["last"] = {**usual, "epochs": last_epochs}
