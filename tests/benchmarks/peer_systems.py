@@ -268,6 +268,7 @@ LEVERS: dict[str, System] = {
         "learning genes": {"space": {"preset": "plain", "learning": LEARNING}},
         "race, dead stop": {"fidelity": {"kind": "full", "race": True, "dead_epochs": 2}},
         "rungs, dead stop": {"fidelity": {"kind": "rungs"}},
+        "wide space, rungs, dead stop": {"space": "default", "fidelity": {"kind": "rungs"}},
         "all": RUNGS | {"fitness_epoch": "best", "space": {"preset": "default", "learning": LEARNING}},
     }.items()
 }
