@@ -53,6 +53,21 @@ class _Flight:
     num_unstarted: int = 0
     spent: float = 0.0
 
+    def tried_again(self, result: JobResult) -> _Flight | None:
+        """Return the flight that tries a lost job once more, or None where it is done or tried enough."""
+        if result.status == "unstarted" and self.num_unstarted + 1 < MAX_STARTS:
+            return replace(self, num_unstarted=self.num_unstarted + 1, lost_by=result.worker)
+        if result.status == "died" and self.attempt < MAX_ATTEMPTS:
+            spent = self.spent + result.charged_cpu_seconds
+            return replace(self, attempt=self.attempt + 1, lost_by=result.worker, spent=spent)
+        return None
+
+    def concluded(self, result: JobResult) -> JobResult:
+        """Return the last attempt's result as that of all of them."""
+        status: Status = "died" if result.status == "unstarted" else result.status
+        spent = self.spent + result.charged_cpu_seconds if self.spent else result.cpu_seconds
+        return replace(result, status=status, cpu_seconds=spent, attempt=self.attempt)
+
 
 class Dispatcher:
     """Keeps an executor busy with jobs; a context manager that leaves no child process behind.
@@ -242,35 +257,29 @@ class Dispatcher:
         if flight is None or future is not flight.future:  # of an executor that has been replaced
             return None
         del self._in_flight[job_id]
-        result = self._read(job_id, future)
-        flight = replace(flight, future=None)
+        flight, result = replace(flight, future=None), self._read(job_id, future)
+        if result.status == "declined":
+            self._send_on(replace(flight, num_declined=flight.num_declined + 1))
+            return None
+        self._note(flight, result)
+        retry = flight.tried_again(result)
+        if retry is not None:
+            self._retries.append(retry)
+            return None
+        return flight.concluded(result)
+
+    def _note(self, flight: _Flight, result: JobResult) -> None:
+        """Enter in the roster what workers have shown that they can do, and cannot."""
         match result.status:
-            case "declined":
-                self._send_on(replace(flight, num_declined=flight.num_declined + 1))
-                return None
             case "unstarted":
                 self._roster.lost(result.worker, str(result.reason))
-                if flight.num_unstarted + 1 < MAX_STARTS:
-                    number = flight.num_unstarted + 1
-                    self._retries.append(replace(flight, num_unstarted=number, lost_by=result.worker))
-                    return None
-                result = replace(result, status="died")
-            case "died" if flight.attempt < MAX_ATTEMPTS:
-                spent = flight.spent + result.charged_cpu_seconds
-                self._retries.append(
-                    replace(flight, attempt=flight.attempt + 1, lost_by=result.worker, spent=spent)
-                )
-                return None
-            case "died":
+            case "died":  # by the worker's fault or the job's: another attempt tells
                 pass
             case _:
                 self._roster.did(result.worker)
                 if flight.lost_by not in (None, result.worker) and not flight.num_unstarted:
-                    reason = f"the last one was {job_id}, which {result.worker} could do"
+                    reason = f"the last one was {flight.job.id}, which {result.worker} could do"
                     self._roster.lost(str(flight.lost_by), reason)
-        if flight.spent:
-            result = replace(result, cpu_seconds=flight.spent + result.charged_cpu_seconds)
-        return replace(result, attempt=flight.attempt)
 
     def _send_on(self, flight: _Flight) -> None:
         """Send a job that was declined to whoever is next, or let it wait where nobody else is free."""
