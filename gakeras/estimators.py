@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import statistics
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from gakeras.errors import InputError, Unfinished
+from gakeras.fitness.objectives import fold_losses
 
 __all__ = ["SearchClassifier", "SearchRegressor"]
 
@@ -143,7 +145,7 @@ class _SearchEstimator(BaseEstimator):
             assert trained.model_path is not None, "the first repeat is saved"
             self.model_ = _load(trained.model_path)
             self.genome_ = result.best.genome
-            self.validation_loss_ = result.best.loss
+            self.validation_loss_ = statistics.fmean(fold_losses(result.best.measures))
             self.num_evaluations_ = result.num_evaluations
             self.run_dir_ = None if self.runs_dir is None else run_dir
         finally:
@@ -231,7 +233,7 @@ class SearchClassifier(ClassifierMixin, _SearchEstimator):
         classes_: The labels, sorted.
         model_: The trained network, a plain Keras model.
         genome_: What it was built from.
-        validation_loss_: Mean over the folds.
+        validation_loss_: Mean over the folds, without any penalty.
         num_evaluations_: Networks that were evaluated.
         run_dir_: The run, or None.
         n_features_in_, input_shape_: Of the examples.

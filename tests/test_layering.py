@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "encoding": {"errors"},
     "errands": {"config", "dispatch", "errors", "executors", "jobs", "run", "supervision"},
     "errors": set(),
-    "estimators": {"api", "errors"},
+    "estimators": {"api", "errors", "fitness"},
     "evaluations": {"config", "dispatch", "evolution", "fitness", "jobs", "run"},
     "evolution": {"encoding", "errors", "jobs", "scores", "seeding"},
     "executors": {"errors", "jobs", "launcher", "workers"},
