@@ -64,7 +64,9 @@ class Evaluations:
         The median is that of evaluations in the search; a fold of the final length takes longer.
         """
         workers, own, final = self.settings.workers, self.settings.training, self.settings.final
-        longer = max(1.0, final.epochs / own.epochs) if step.stage == "final" else 1.0
+        longer = 1.0
+        if step.stage == "final":
+            longer = max(1.0, final.epochs / own.epochs) * self.settings.final_slowdown
         median, left = median_seconds(self.state.durations), self.seconds_left()
         limits = [] if workers.timeout_seconds is None else [workers.timeout_seconds]
         if median is not None and workers.timeout_in_medians is not None:
@@ -131,6 +133,7 @@ def evaluation_job(step: Step, run: RunDirectory, settings: Settings, state: Sea
     if step.stage == "search":
         payload |= _stops(settings, state)
         payload |= _heritage(step, run, settings)
+        payload |= {"is_after_metric": True} if settings.is_after_metric else {}
     return Job(id=step.job_id, kind="evaluate", payload=payload)
 
 

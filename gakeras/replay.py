@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -28,7 +29,7 @@ from gakeras.evolution import (
     rank_finalists,
     replace_generation,
 )
-from gakeras.evolution.finalists import FinalResults
+from gakeras.evolution.finalists import FinalResults, failed_on_a_fold
 from gakeras.evolution.hall_of_fame import hall_of_fame
 from gakeras.evolution.loops import Assess, Replace
 from gakeras.fitness.objectives import objectives, weights
@@ -103,12 +104,17 @@ def event_of(record: Record) -> Event | None:
 
 
 def assessment(settings: Settings) -> Assess:
-    """Return what turns results into fitness under a run's objectives; a failed evaluation has none."""
+    """Return what turns results into fitness under a run's objectives.
+
+    A failed evaluation has none, nor has one whose metric was not defined where that is the goal.
+    """
 
     def assess(result: JobResult) -> Fitness | None:
         if result.status != "ok":
             return None
         values = objectives(result.measures, settings.objectives, settings.penalty)
+        if not math.isfinite(values[0]):
+            return None
         is_loss = settings.objectives[0] == "loss"
         return Fitness(values, weights(settings.objectives), is_loss=is_loss)
 
@@ -190,13 +196,16 @@ def leaders(
 ) -> list[Individual]:
     """Return the best `n` individuals: the finalists as their finals rank them, then the others.
 
-    Losses of finalists are means over all folds; those of the others may be of the first alone.
+    Losses of finalists are means over all folds; those of the others may be of the first alone. Last
+    come those that have failed on another fold.
     """
     individuals = list(evaluated)
     first = rank_finalists(individuals, finals, num_finalists)
     numbers = {finalist.id for finalist in first}
-    others = [individual for individual in individuals if individual.id not in numbers]
-    return [*first, *hall_of_fame(others, n)][:n]
+    failed = failed_on_a_fold(finals)
+    others = [individual for individual in individuals if individual.id not in numbers | failed]
+    last = [individual for individual in individuals if individual.id in failed]
+    return [*first, *hall_of_fame(others, n), *hall_of_fame(last, n)][:n]
 
 
 def _settle(state: SearchState, event: Finished, settings: Settings) -> None:

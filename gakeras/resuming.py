@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 
 from gakeras.config import settings_from
 from gakeras.continuing import Plan
+from gakeras.data import open_data
 from gakeras.errors import InputError
 from gakeras.executors import ExecutorChoice
 from gakeras.growth import Growth, continue_growth, growth_settings, open_growth
+from gakeras.journal import JournalWriter, read_journal
 from gakeras.lineage import Lineage, continue_synthesis, open_synthesis, synthesis_settings
 from gakeras.results import SearchResult
 from gakeras.run import RunDirectory, open_run
@@ -42,7 +44,7 @@ def resume(
     Args:
         run_dir: The directory of the run.
         max_evaluations, max_seconds, max_cpu_seconds: A new budget for a whole search, what it
-            has used included; by default the one it was started with. One that is given takes the place
+            has used included; by default the one it last went on with. One that is given takes the place
             of all three: without a budget of time there is no limit on it, and no automatic cap on costs.
         generations, iterations: The same for a synthesis, and for a growth.
         executor, workers: Other workers than it was started with.
@@ -99,10 +101,16 @@ def _go_on(
     time_limit: float | None,
     progress: bool,
 ) -> SearchResult | Lineage | Growth:
-    """Go on under what `changed` makes of the settings, as plain values, that a run was started with."""
+    """Go on under what `changed` makes of the settings, as plain values, that a run went on with last."""
 
     def under(plan: PlanKind, read: Callable[..., PlanKind]) -> tuple[PlanKind, ExecutorChoice, Session]:
-        settings = read(changed(plan.to_json()), origin="the arguments")
+        last = plan.to_json() | last_budget(run)
+        settings = read(changed(last), origin="the arguments")
+        budget = {name: value for name, value in settings.to_json().items() if name in _BUDGETS}
+        if any(last[name] != value for name, value in budget.items()):
+            open_data(run.data)  # where they are missing nothing is written
+            with JournalWriter(run.journal) as journal:
+                journal.append([{"type": "resumed", "budget": budget}])
         choice = executor if executor is not None else settings.workers.executor
         return settings, choice, session or Session(time_limit, settings.workers.grace_seconds)
 
@@ -116,6 +124,12 @@ def _go_on(
             growth = open_growth(run.root)
             return continue_growth(growth, *under(growth.plan, growth_settings), progress=progress)
     return continue_search(run, *under(run.settings, settings_from), progress=progress)
+
+
+def last_budget(run: RunDirectory) -> dict[str, float | None]:
+    """Return the budget that a run has last gone on with, or nothing: it is the one it was started with."""
+    budgets = [r["budget"] for r in read_journal(run.journal).records if r["type"] == "resumed"]
+    return dict(budgets[-1]) if budgets else {}
 
 
 _ALSO_THEIRS = ("workers", "tensorboard", "ensemble")

@@ -29,6 +29,11 @@ def scored(fold: Mapping[str, Any]) -> Mapping[str, Any]:
     return next(epoch for epoch in epochs if epoch["epoch"] == fold["scored_epoch"])
 
 
+def fold_loss(fold: Mapping[str, Any]) -> float:
+    """Return the validation loss of a fold that counts; that of one without epochs is infinite."""
+    return validation_loss(scored(fold)) if fold["epochs"] else math.inf
+
+
 def best_epoch(epochs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """Return the epoch of the lowest validation loss, the first of equals."""
     return min(epochs, key=validation_loss)

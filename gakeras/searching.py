@@ -135,18 +135,8 @@ def _finals(settings: Settings, slots: int) -> Finals | None:
         max_cpu_seconds=None if budget is None else fidelity.finals_share * budget,
         max_seconds=None if max_seconds is None else fidelity.finals_share * max_seconds,
         slots=slots,
-        final_slowdown=_slowdown(settings),
+        final_slowdown=settings.final_slowdown,
     )
-
-
-def _slowdown(settings: Settings) -> float:
-    """Return how much dearer an epoch of the final training may be: smaller batches are more steps.
-
-    Genes of batch sizes hold for both trainings.
-    """
-    if settings.space.learning.batch_sizes:
-        return 1.0
-    return max(1.0, settings.training.batch_size / settings.final.batch_size)
 
 
 def _budget(
@@ -270,6 +260,7 @@ def _loop(
         ),
         num_islands=settings.islands.number,
         tracks_lineage=settings.inherit == "weights",
+        in_generations=settings.algorithm == "generational",
     )
     is_screened = settings.screening.num_candidates > 1
     arguments: dict[str, Any] = {

@@ -6,14 +6,20 @@ from collections.abc import Mapping, Sequence
 
 from gakeras.errors import InputError
 from gakeras.evolution import Individual, rank_finalists
+from gakeras.evolution.finalists import failed_on_a_fold
 from gakeras.fitness.objectives import Objective, measure
 from gakeras.replay import Replay
 
 
 def comparable(past: Replay, num_finalists: int) -> list[Individual]:
-    """Return the individuals whose losses are of the same folds, best first: the finalists, or else all."""
+    """Return the individuals whose losses are of the same folds, best first: the finalists, or else all.
+
+    Those that have failed on another fold are left out, unless there are no others.
+    """
     finalists = rank_finalists(past.evaluated, past.state.finals, num_finalists)
-    return finalists or sorted(past.evaluated, key=lambda each: each.fitness.values[0])
+    failed = failed_on_a_fold(past.state.finals)
+    sound = [individual for individual in past.evaluated if individual.id not in failed]
+    return finalists or sorted(sound or past.evaluated, key=lambda each: each.fitness.values[0])
 
 
 def best_within(individuals: Sequence[Individual], limits: Mapping[Objective, float]) -> Individual:

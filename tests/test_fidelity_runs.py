@@ -24,13 +24,15 @@ from gakeras.evolution import Duration, Fidelity, Finished, Measured, Proposal, 
 from gakeras.fitness.objectives import fold_losses, fold_metrics
 from gakeras.history import read_history
 from gakeras.jobs import JobResult
-from gakeras.journal import JournalWriter
-from gakeras.replay import record_of
+from gakeras.journal import JournalWriter, read_journal
+from gakeras.replay import leaders as leaders_of
+from gakeras.replay import record_of, replay
 from gakeras.report.tables import leaders
 from gakeras.results import SearchResult
 from gakeras.resuming import resume
 from gakeras.run import open_run
 from gakeras.session import Session
+from gakeras.tradeoffs import comparable
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +89,17 @@ def test_finalists_are_shown_with_the_loss_that_ranks_them_and_others_with_the_o
     assert [("±" in row[2]) for row in table.rows] == [row["folds"] == "3" for row in board[:10]]
     full = run_stub(tmp_path / "full")
     assert "folds" not in full.columns and "over 2 folds" in repr(full)
+
+
+def test_who_has_failed_in_the_finals_comes_after_all_others(tmp_path: Path) -> None:
+    result = run_stub(tmp_path / "run", **RUNGS)
+    journal = read_journal(result.run.journal)
+    failed = [r | {"status": "error"} if r.get("stage") == "folds" else r for r in journal.records]
+    past = replay(replace(journal, records=tuple(failed)), result.settings)
+    board = leaders_of(past.evaluated, past.state.finals, 3, 99)
+    finalists = {number for number, _, _ in past.state.finals}
+    assert len(finalists) == 3 and {each.id for each in board[-3:]} == finalists
+    assert not finalists & {each.id for each in comparable(past, 3)}
 
 
 def test_a_selection_is_the_best_of_the_finals_where_there_were_some(tmp_path: Path) -> None:

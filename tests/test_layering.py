@@ -91,8 +91,8 @@ MAY_IMPORT = {
         "winners",
     },
     "resuming": {
-        "config", "continuing", "errors", "executors", "growth", "lineage", "results", "run", "searching",
-        "session",
+        "config", "continuing", "data", "errors", "executors", "growth", "journal", "lineage", "results",
+        "run", "searching", "session",
     },
     "roster": {"errors"},
     "rounds": set(),

@@ -302,7 +302,18 @@ def test_a_larger_budget_goes_on_where_the_smaller_ended(tmp_path: Path) -> None
     parts, whole = (without_times(tmp_path / name)[1:] for name in ("parts", "whole"))
     ends = [record["budget"]["max_evaluations"] for record in parts if record["type"] == "ended"]
     assert ends == [5, 14]
-    assert [r for r in parts if r["type"] != "ended"] == [r for r in whole if r["type"] != "ended"]
+    assert [r for r in parts if r["type"] not in ("ended", "resumed")] == [
+        r for r in whole if r["type"] != "ended"
+    ]
+
+
+def test_a_budget_stays_with_the_run_until_another_one_is_given(tmp_path: Path) -> None:
+    run_stub(tmp_path / "run", max_evaluations=5)
+    resume(tmp_path / "run", max_evaluations=14, time_limit=0.001, progress=False)
+    assert len(finished(tmp_path / "run")) < 14
+    resume(tmp_path / "run", progress=False)
+    resume(tmp_path / "run", progress=False)
+    assert len(finished(tmp_path / "run")) == 14 and len(records(tmp_path / "run", "resumed")) == 1
 
 
 def test_abandoned_work_is_done_when_the_run_is_resumed(

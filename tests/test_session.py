@@ -6,8 +6,9 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -228,12 +229,13 @@ def timeout_of(
     medians: float | None,
     tmp_path: Path,
     stage: Stage = "search",
+    final: Mapping[str, int] = MappingProxyType({"epochs": 12}),
 ) -> float | None:
     workers = {"timeout_seconds": timeout, "timeout_in_medians": medians}
     state = SearchState(durations=[Duration(1, each) for each in seconds])
     dispatcher: Dispatcher = SimpleNamespace(slots=1)  # type: ignore[assignment]
     run = create_run(tmp_path / "run", stub_settings(), TABLE)
-    settings = stub_settings(workers=workers, training={"epochs": 4}, final={"epochs": 12})
+    settings = stub_settings(workers=workers, training={"epochs": 4}, final=dict(final))
     step = Step(Proposal(0, Genome.parse("dense #3 activation=relu")), stage=stage)
     return Evaluations(run, settings, state, dispatcher, lambda: left).timeout_seconds(step)
 
@@ -243,6 +245,8 @@ def test_a_fold_of_the_final_length_may_take_longer_by_as_much_as_that_is_longer
         limits = ([3.0] * 5, None, None, 20.0, tmp_path / stage)
         assert timeout_of(*limits, stage) == expected  # type: ignore[arg-type]
     assert timeout_of([3.0] * 5, None, 70.0, 20.0, tmp_path / "the user's", "final") == 70.0
+    smaller_batches = {"epochs": 12, "batch_size": 32}  # four times as many steps
+    assert timeout_of([3.0] * 5, None, None, 20.0, tmp_path / "steps", "final", smaller_batches) == 720.0
 
 
 @pytest.mark.parametrize(

@@ -255,6 +255,16 @@ class Settings:
         return self.fidelity.kind == "rungs"
 
     @property
+    def final_slowdown(self) -> float:
+        """How much dearer an epoch of the final training may be than one of the search.
+
+        Smaller batches are more steps; genes of batch sizes hold for both trainings.
+        """
+        if self.space.learning.batch_sizes:
+            return 1.0
+        return max(1.0, self.training.batch_size / self.final.batch_size)
+
+    @property
     def criteria(self) -> Criteria:
         """What networks are judged by."""
         return Criteria(self.loss, self.metric)

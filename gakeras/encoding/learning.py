@@ -57,6 +57,9 @@ class Learning:
             check_at_least_one("Learning", batch_size=self.batch_size)
         if self.flip is not None:
             check_flags("Learning", flip=self.flip)
+        for name in ("learning_rate", *_PARTS):
+            if type(getattr(self, name)) is int:  # equal genes are written alike
+                object.__setattr__(self, name, float(getattr(self, name)))
         rate = self.learning_rate
         if rate is not None and not (_is_number(rate) and 0 < rate < math.inf):
             raise _unknown("learning_rate", "a number above 0", rate)

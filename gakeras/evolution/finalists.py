@@ -7,13 +7,12 @@ winner is decided among a few finalists by means over the same folds.
 from __future__ import annotations
 
 import heapq
-import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gakeras.evolution.budget import Budget
 from gakeras.evolution.individual import Fitness, Individual
@@ -22,6 +21,7 @@ from gakeras.evolution.loops import Workers
 from gakeras.evolution.pieces import fold_losses
 from gakeras.evolution.state import Event, Finished, Measured, Proposal, SearchState, Stage
 from gakeras.jobs import JobResult
+from gakeras.scores import fold_loss
 
 MARGIN = 1.2
 """What finals are predicted to cost is multiplied by this before it is kept back."""
@@ -194,7 +194,7 @@ def rank_finalists(
     loss at the final length; where too few have any of that, by the mean over the folds at the length of
     the search. Penalties are added to both. Who has fewer of the final length comes last.
     """
-    failed = {n for (n, stage, _), result in finals.items() if stage == "folds" and result.status != "ok"}
+    failed = failed_on_a_fold(finals)
     compared = {number for number, _, _ in finals} - failed
     num_done = {
         each.id: _num_in_a_row(each.id, "folds", finals) for each in individuals if each.id in compared
@@ -203,24 +203,21 @@ def rank_finalists(
     num_others = _reached_by(enough, num_done.values())
     if not num_others:
         return []
-    ranked = [
-        _with_folds(each, finals, num_others)
-        for each in individuals
-        if num_done.get(each.id, 0) >= num_others
-    ]
-    at_length = {each.id: _losses_at_length(each.id, finals) for each in ranked}
+    ranked = [each for each in individuals if num_done.get(each.id, 0) >= num_others]
     num_finals = _reached_by(enough, [_num_in_a_row(each.id, "final", finals) for each in ranked])
 
     def key(finalist: Individual) -> tuple[bool, float, float]:
-        losses = at_length[finalist.id]
-        if not all(fold in losses for fold in range(num_finals)):
-            return (True, 0.0, finalist.loss)
-        if not num_finals:
-            return (False, 0.0, finalist.loss)
-        mean = statistics.fmean(losses[fold] for fold in range(num_finals))
-        return (False, mean + penalty_of(finalist), finalist.loss)
+        at_length = [fold_loss(fold) for fold in finalist.measures["final"]]
+        if len(at_length) < num_finals or not num_finals:
+            return (bool(num_finals), 0.0, finalist.loss)
+        return (False, statistics.fmean(at_length) + penalty_of(finalist), finalist.loss)
 
-    return sorted(ranked, key=key)
+    return sorted((_with_folds(each, finals, num_others, num_finals) for each in ranked), key=key)
+
+
+def failed_on_a_fold(finals: FinalResults) -> set[int]:
+    """Return the numbers of the finalists that have failed on a fold at the length of the search."""
+    return {n for (n, stage, _), result in finals.items() if stage == "folds" and result.status != "ok"}
 
 
 def penalty_of(individual: Individual) -> float:
@@ -274,24 +271,21 @@ def _reached_by(enough: int, numbers: Iterable[int]) -> int:
     return largest_first[enough - 1] if enough <= len(largest_first) else 0
 
 
-def _losses_at_length(number: int, finals: FinalResults) -> dict[int, float]:
-    """Return the loss of every fold at the final length; one that failed is infinite."""
-    return {
-        fold: fold_losses(result).get(fold, math.inf) if result.status == "ok" else math.inf
-        for (other, stage, fold), result in finals.items()
-        if (other, stage) == (number, "final")
-    }
-
-
-def _with_folds(individual: Individual, finals: FinalResults, num_others: int) -> Individual:
+def _with_folds(individual: Individual, finals: FinalResults, num_others: int, num_finals: int) -> Individual:
+    """Return a finalist with the folds it is compared on: of the final length all that count, or none."""
     others = [finals[individual.id, "folds", fold].measures["folds"][0] for fold in range(1, 1 + num_others)]
+    has_all = _num_in_a_row(individual.id, "final", finals) >= num_finals
     at_length = [
-        result.measures["folds"][0]
-        for (number, stage, _), result in sorted(finals.items())
-        if (number, stage, result.status) == (individual.id, "final", "ok")
+        _fold_at_length(finals[individual.id, "final", fold], fold)
+        for fold in range(num_finals if has_all else 0)
     ]
     folds = [individual.measures["folds"][0], *others]
     measures = {**individual.measures, "folds": folds, "final": at_length}
     values = list(individual.fitness.values)
     values[0] = statistics.fmean(fold_losses(measures).values()) + penalty_of(individual)
     return replace(individual, measures=measures, fitness=Fitness(values, individual.fitness.weights))
+
+
+def _fold_at_length(result: JobResult, fold: int) -> Mapping[str, Any]:
+    """Return the record of a fold; one that failed has no epochs."""
+    return result.measures["folds"][0] if result.status == "ok" else {"fold": fold, "epochs": []}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gakeras.jobs import JobResult
-from gakeras.scores import scored, validation_loss
+from gakeras.scores import fold_loss, scored, validation_loss
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def training_losses(whole: JobResult) -> list[tuple[int, float]]:
 def fold_losses(whole: JobResult | Mapping[str, Any]) -> dict[int, float]:
     """Return the validation loss that counts of every fold; a missing one is infinite."""
     measures = whole.measures if isinstance(whole, JobResult) else whole
-    return {fold["fold"]: validation_loss(scored(fold)) for fold in measures["folds"] if fold["epochs"]}
+    return {fold["fold"]: fold_loss(fold) for fold in measures["folds"] if fold["epochs"]}
 
 
 def timing_of(whole: JobResult, earlier: Sequence[JobResult] = ()) -> Timing | None:

@@ -46,7 +46,8 @@ class Proposer:
     mutation probability. A genome that is already known is mutated again, a random one
     drawn again, up to `max_mutations` times; after that the proposal is recorded as a
     duplicate. One beyond the caps is recorded as oversized. Neither is evaluated. Where it
-    `tracks_lineage`, blocks have ids by which their descendants are known.
+    `tracks_lineage`, blocks have ids by which their descendants are known. Where it proposes a whole
+    generation before any of that is judged (`in_generations`), those under way count as accepted.
     """
 
     run_seed: int
@@ -59,6 +60,7 @@ class Proposer:
     pricing: Pricing | None = None
     num_islands: int = 1
     tracks_lineage: bool = False
+    in_generations: bool = False
 
     def __call__(self, state: SearchState) -> Proposal:
         return self.candidate(state)
@@ -81,7 +83,10 @@ class Proposer:
         accepted = len(self._population(state))
         judged = (state.num_evaluated - state.num_failed) // self.num_islands
         enough = self.min_population_size
-        return accepted < enough and (accepted < NUM_PARENTS or judged < enough)
+        if accepted < NUM_PARENTS and accepted < enough:
+            return True
+        coming = len(state.newcomers) + len(state.in_flight) if self.in_generations else 0
+        return accepted + coming < enough and judged < enough
 
     def _population(self, state: SearchState) -> Sequence[Individual]:
         """Return the individuals of the island that the next proposal belongs to."""

@@ -158,6 +158,7 @@ class SearchState:
         if measured.stage != "search":
             self.finals[measured.number, measured.stage, measured.fold] = measured.result
             self.cpu_seconds += charged_cpu_seconds(measured.result)
+            self.busy_seconds += busy_seconds(measured.result)
             return
         pieces = self.pieces.get(measured.number, ())
         whole = merge([*pieces, measured.result])

@@ -27,7 +27,7 @@ from gakeras.fitness.precision import with_chosen_policy
 from gakeras.fitness.stopping import stop_rule
 from gakeras.fitness.trainer import Trainer
 from gakeras.jobs import JobFailed
-from gakeras.scores import best_epoch
+from gakeras.scores import best_epoch, scored
 from gakeras.seeding import derive_seed
 
 
@@ -46,7 +46,8 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
             `load_from` and `save_to`: directories of checkpoints, one file a fold; `dead` and
             `max_epoch_seconds`: when to stop early (see `gakeras.fitness.stopping`); `latency`:
             whether to measure that; `fitness_epoch`: `best` if that is the one to be scored; `keep`:
-            whether another job on this network is to come;
+            whether another job on this network is to come; `is_after_metric`: whether a metric that is
+            not defined is a failure;
             `heritage`: `parents`, their folders of weights by number, and `folder`, for its own.
 
     Returns:
@@ -60,7 +61,8 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
         Artifacts: the checkpoints. With the status `stopped` and a reason where it was not worth going on.
 
     Raises:
-        JobFailed: A loss is not finite; the measures up to then come with it. Or what is to be
+        JobFailed: A loss is not finite, or the metric where evolution is after it; the measures up to then
+            come with it. Or what is to be
             inherited is missing, or of another fold or other data.
     """
     genome = Genome.from_json(payload["genome"])
@@ -120,6 +122,8 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
                     return {"status": "stopped", "reason": reason, "measures": measures}
             if payload.get("fitness_epoch") == "best":
                 record["scored_epoch"] = best_epoch(record["epochs"])["epoch"]
+            if payload.get("is_after_metric") and scored(record)["val_metric"] is None:
+                raise JobFailed(f"the metric is not defined for the outputs on fold {fold}", measures)
             if heritage is not None:
                 record["age"] += len(record["epochs"])
                 heritage.leave(trainer.model, fold, record["age"])

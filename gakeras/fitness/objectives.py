@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal
 
-from gakeras.scores import scored, validation_loss
+from gakeras.scores import fold_loss, scored
 
 Objective = Literal["loss", "metric", "parameters", "flops", "latency", "size"]
 NO_PENALTY: Mapping[Objective, float] = MappingProxyType({})
@@ -63,7 +63,7 @@ def measure(measures: Mapping[str, Any], name: Objective) -> float:
 
 def fold_losses(measures: Mapping[str, Any]) -> list[float]:
     """Return the validation loss that counts of every fold; a missing one is infinite."""
-    return [validation_loss(scored(fold)) for fold in measures["folds"]]
+    return [fold_loss(fold) for fold in measures["folds"]]
 
 
 def fold_metrics(measures: Mapping[str, Any]) -> list[float]:

@@ -65,6 +65,12 @@ def test_blocks_are_in_the_order_of_the_data() -> None:
     assert EXAMPLE.blocks == EXAMPLE.conv + EXAMPLE.dense
 
 
+def test_a_whole_number_among_genes_of_learning_is_the_same_gene() -> None:
+    genes = ("learningrate=1 shift=0 erase=0", "learningrate=1.0 shift=0.0 erase=0.0")
+    whole, real = (Genome.parse(f"dense #3 activation=relu\nlearning {each}") for each in genes)
+    assert whole == real and whole.digest == real.digest
+
+
 def test_the_digest_of_a_genome_never_changes() -> None:
     """Journals, caches and seeds hang on it: a change of this literal is a new `GENOME_VERSION`."""
     assert EXAMPLE.digest == "7a502bccdab7eca9840f"

@@ -111,7 +111,14 @@ class Search:
     def proposer(self) -> Proposer:
         toolbox = make_toolbox(self.space, self.input_shape, self.variation)
         return Proposer(
-            self.seed, toolbox, self.variation, self.input_shape, 10, self.min_population_size, self.caps
+            self.seed,
+            toolbox,
+            self.variation,
+            self.input_shape,
+            10,
+            self.min_population_size,
+            self.caps,
+            in_generations=self.loop == "generational",
         )
 
     def steps(self, state: SearchState, workers: StubWorkers, budget: Budget) -> Iterator[list[Event]]:

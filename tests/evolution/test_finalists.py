@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -20,6 +21,7 @@ from gakeras.evolution import (
     rank_finalists,
     run_finals,
 )
+from gakeras.fitness.objectives import final_losses
 from gakeras.jobs import JobResult
 
 FINALS = Finals(num_finalists=3, num_folds=3, epochs=8, final_epochs=20)
@@ -60,10 +62,10 @@ class FoldWorkers:
     def work(self, step: Step) -> JobResult:
         if step.job_id in self.failing:
             return JobResult(step.job_id, "error", "diverged", cpu_seconds=1.0)
-        (number,) = step.stretch.folds or ()
+        (number,), seconds = step.stretch.folds or (), float(step.stretch.to_epoch or 0)
         loss = {"folds": 0.2 + 0.1 * (step.number != 1), "final": 0.9 - step.number / 10}[step.stage]
         measures = {"folds": [fold(number, loss, step.stretch.to_epoch or 0)]}
-        return JobResult(step.job_id, "ok", measures=measures, cpu_seconds=float(step.stretch.to_epoch or 0))
+        return JobResult(step.job_id, "ok", measures=measures, end=seconds, cpu_seconds=seconds)
 
 
 def finish(
@@ -169,6 +171,22 @@ def test_who_lacks_a_fold_is_no_finalist_and_who_fails_at_length_is_last() -> No
     assert [finalist.id for finalist in rank_finalists(state.population, state.finals, 3)] == [0, 2]
 
 
+def test_finalists_are_shown_with_the_folds_of_the_final_length_that_rank_them() -> None:
+    def shown(*done: str, failing: str = "") -> list[tuple[int, list[float]]]:
+        state = searched()
+        for event in finish(FINALS, searched(), FoldWorkers(failing=(failing,))):
+            assert isinstance(event, Measured)
+            if event.stage == "folds" or event.result.job_id in done:
+                state.add_piece(event)
+        ranked = rank_finalists(state.population, state.finals, 3)
+        return [(each.id, final_losses(each.measures)) for each in ranked]
+
+    first = [f"{number}/final/0" for number in range(3)]
+    assert shown(*first, "0/final/1") == [(2, [0.7]), (1, [0.8]), (0, [0.9])]
+    assert shown(*first[:2]) == [(1, []), (0, []), (2, [])]
+    assert shown(*first, failing=first[2]) == [(1, [0.8]), (0, [0.9]), (2, [math.inf])]
+
+
 @pytest.mark.parametrize("cut", range(0, 16, 5))
 def test_finals_cut_anywhere_go_on_where_they_were(cut: int) -> None:
     events = finish(FINALS, searched(), FoldWorkers())
@@ -189,6 +207,14 @@ def test_what_the_finals_cost_is_kept_back() -> None:
     assert budget.stop_reason(state) is None
     state.cpu_seconds += 2
     assert budget.stop_reason(state) == "the CPU-seconds are used up"
+
+
+def test_workers_are_as_busy_in_the_finals_as_in_the_search() -> None:
+    state = searched()
+    finish(FINALS, state, FoldWorkers())
+    new = replace(state, population=tuple(individual(number, number / 100) for number in range(5, 8)))
+    cpu_seconds, seconds = replace(FINALS, slots=1).reserve(new)
+    assert cpu_seconds > 0 and seconds == pytest.approx(cpu_seconds)
 
 
 def test_finals_that_are_done_need_nothing_more_so_a_larger_budget_goes_on() -> None:

@@ -315,6 +315,17 @@ def test_a_loss_of_nan_never_enters_the_population(search: Search) -> None:
     assert state.population and not any(map(math.isnan, losses(state.population)))
 
 
+def test_one_failure_in_the_first_generation_costs_one_random_network_in_the_second() -> None:
+    search = Search(loop="generational", min_population_size=6, population_size=6)
+
+    def evaluate(proposal: Proposal) -> JobResult:
+        return fail(proposal) if proposal.number == 2 else succeed(proposal)
+
+    events = search.run(SearchState(), StubWorkers(evaluate=evaluate), Budget(max_evaluations=18))
+    is_random = [not event.parents for event in events if isinstance(event, Proposal) and not event.verdict]
+    assert is_random == [True] * 7 + [False] * 11
+
+
 @both_loops
 def test_a_failure_does_not_count_to_the_smallest_population(search: Search) -> None:
     def evaluate(proposal: Proposal) -> JobResult:

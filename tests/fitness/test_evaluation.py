@@ -199,6 +199,16 @@ def test_a_diverged_network_is_an_error_with_a_reason_and_measures_that_json_can
     assert fold["epochs"][0]["val_loss"] is None and fold["epochs"][0]["val_metric"] is None
 
 
+def test_a_metric_that_is_not_defined_is_a_failure_where_evolution_is_after_it(
+    table: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gakeras.fitness.evaluation.score", lambda *_: (0.5, float("nan")))
+    payload = payload_of(DENSE, table)
+    assert evaluate(payload)["measures"]["folds"][0]["epochs"][1]["val_metric"] is None
+    with pytest.raises(JobFailed, match="the metric is not defined"):
+        evaluate(payload | {"is_after_metric": True})
+
+
 def test_what_was_measured_before_a_network_diverged_is_kept(
     table: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
