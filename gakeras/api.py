@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from gakeras.beginning import chosen_backend, create_run, directory_for, goes_on
+from gakeras.beginning import chosen_backend, create_run, directory_for, goes_on, worker_table
 from gakeras.config import Settings, settings_from
 from gakeras.data import Arrays, as_arrays
 from gakeras.encoding import SearchSpace, genome_cost
@@ -22,7 +22,7 @@ from gakeras.searching import continue_search
 from gakeras.session import Session
 from gakeras.supervision import executor_factory
 from gakeras.tensorboard import import_tensorflow
-from gakeras.validation import argument_names
+from gakeras.validation import argument_names, check_agreement
 
 __all__ = ["Growth", "Lineage", "grow", "holds_run", "run_search", "search", "synthesize"]
 
@@ -149,17 +149,15 @@ def search(
             "learning_rate": learning_rate,
         },
         "caps": {"max_parameters": max_parameters, "max_flops": max_flops, "max_cpu_seconds": "auto"},
-        "workers": {
-            "executor": executor if isinstance(executor, str) else "auto",
-            "timeout_seconds": timeout_seconds,
-            **(workers if isinstance(workers, Mapping) else {"workers": workers}),
-        },
+        "workers": worker_table(executor, workers, timeout_seconds),
     }
     if space is not None:
         values["space"] = asdict(space) if isinstance(space, SearchSpace) else space
     for table in ("training", "caps"):  # a table changes what it names, and leaves the arguments
         if isinstance(settings.get(table), Mapping):
             settings[table] = values[table] | settings[table]
+        arguments = {name: value for name, value in values[table].items() if name in argument_names(search)}
+        check_agreement(search, table, settings.get(table), arguments)
     checked = settings_from(
         values | settings,
         origin="the arguments of search()",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import sys
@@ -31,6 +32,7 @@ from gakeras.data import (
 )
 from gakeras.durable import put_in_place
 from gakeras.errors import InputError
+from gakeras.executors import ExecutorChoice
 from gakeras.fitness.options import check_varied
 from gakeras.journal import SCHEMA_VERSION, JournalWriter, Record, has_begun
 from gakeras.run import RunDirectory
@@ -113,12 +115,48 @@ def begin_run(
         journal.append([_header(header, info, folds, libraries)])
 
 
+_BACKENDS = ("tensorflow", "jax", "torch")
+"""Those that can train, by the names of their modules; settings refuse others."""
+
+
 def chosen_backend(configured: str) -> str:
-    """Return the backend that is imported already, or that the environment names, or the configured one."""
+    """Return the backend that is imported already, or that the environment names, or the configured one.
+
+    Raises:
+        InputError: It is not installed.
+    """
     keras = sys.modules.get("keras")
     if keras is not None:
         return str(keras.backend.backend())
-    return os.environ.get("KERAS_BACKEND") or configured
+    backend = os.environ.get("KERAS_BACKEND") or configured
+    if backend in _BACKENDS and importlib.util.find_spec(backend) is None:
+        raise InputError(
+            "Networks are trained by the backend of Keras.",
+            expected=f"that {backend} can be imported",
+            received=f"no module named {backend!r}",
+            way_out=f"Install {backend}, or choose another by KERAS_BACKEND=tensorflow or jax.",
+        )
+    return backend
+
+
+def worker_table(
+    executor: ExecutorChoice, workers: int | Mapping[str, Any] | None, timeout_seconds: float | None
+) -> dict[str, Any]:
+    """Return the table `workers` that these arguments of a function say; an open executor is not in it.
+
+    Raises:
+        InputError: A mapping of workers contradicts another argument.
+    """
+    table = dict(workers) if isinstance(workers, Mapping) else {"workers": workers}
+    for name, usual, value in (("executor", "auto", executor), ("timeout_seconds", None, timeout_seconds)):
+        if name in table and value not in (usual, table[name]):
+            raise InputError(
+                "Who does the work is said once.",
+                expected=f"{name} as an argument, or in workers",
+                received=f"{name}={value!r:.80}, workers[{name!r}]={table[name]!r:.80}",
+            )
+    name = executor if isinstance(executor, str) else "auto"
+    return {"executor": name, "timeout_seconds": timeout_seconds} | table
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def search_sections(
     return {
         "What it is": {
             "found by": f"gakeras, the search {run.settings.name!r}, individual {best.id}",
-            "seed": run.settings.seed,
+            "seed": str(run.settings.seed),
             "parameters": best.parameters,
             "FLOPs of one example": best.flops,
             "backend": run.settings.backend,

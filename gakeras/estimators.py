@@ -7,6 +7,7 @@ import shutil
 import statistics
 import tempfile
 from collections.abc import Mapping
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,8 +17,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from gakeras.beginning import chosen_backend
 from gakeras.errors import InputError, Unfinished
 from gakeras.fitness.objectives import fold_losses
+from gakeras.winners import check_callbacks, check_share
 
 __all__ = ["SearchClassifier", "SearchRegressor"]
 
@@ -153,8 +156,18 @@ class _SearchEstimator(BaseEstimator):
                 shutil.rmtree(run_dir, ignore_errors=True)
 
     def _check_settings(self) -> None:
-        """Refuse settings that an estimator has as its own parameters, or cannot have."""
+        """Refuse what the winner cannot be trained by, before anything is searched, and settings that an
+        estimator has as its own parameters, or cannot have.
+        """
         settings = self.settings or {}
+        if not isinstance(self.final_epochs, Integral) or self.final_epochs < 1:
+            raise InputError(
+                "The winner is trained.",
+                expected="final_epochs of at least 1",
+                received=f"final_epochs={self.final_epochs!r}",
+            )
+        check_share(self.validation_share)
+        check_callbacks(self.callbacks or (), chosen_backend(settings.get("backend", "tensorflow")))
         if "final" in settings:
             raise InputError(
                 "An estimator trains its winner as the search has trained it, for `final_epochs`.",

@@ -253,7 +253,9 @@ def read_history(path: str | Path) -> History:
             is_settled = True
         elif isinstance(event, Ended) and event.part == "search":
             is_settled = True
-    genomes = {proposal.genome.digest: proposal.genome for proposal in proposals.values()}
+    networks = [settings.network(name) for name in settings.final.baselines]
+    networks += [proposal.genome for proposal in proposals.values()]
+    genomes = {genome.digest: genome for genome in networks}
     trainings = [_training(record, genomes) for record in trained]
     return History(
         journal.header, settings, proposals, evaluations, trainings, elapsed, is_settled, finals, stints

@@ -27,7 +27,14 @@ from gakeras.scores import mean_best_epoch
 from gakeras.session import Session
 from gakeras.tables import html_of_run
 from gakeras.tradeoffs import best_within, comparable
-from gakeras.winners import Plan, check_callbacks, epochs_done, store_training_data, train_networks
+from gakeras.winners import (
+    Plan,
+    check_callbacks,
+    check_share,
+    epochs_done,
+    store_training_data,
+    train_networks,
+)
 
 
 class SearchResult:
@@ -223,12 +230,7 @@ class SearchResult:
         if repeats < 1:
             raise InputError("A training is done.", expected="repeats >= 1", received=f"repeats={repeats}")
         check_callbacks(callbacks, self.settings.backend)
-        if not 0 <= validation_share < 1:
-            raise InputError(
-                "A part of the examples is held out.",
-                expected="0 <= validation_share < 1",
-                received=f"validation_share={validation_share}",
-            )
+        check_share(validation_share)
         data_dir = store_training_data(self.run, x, y, x_test, y_test, sample_weight)
         if validation_share:
             data = open_data(data_dir)
@@ -377,8 +379,9 @@ class SearchResult:
 
     def _headline(self) -> str:
         statuses = ", ".join(f"{count} {status}" for status, count in sorted(self._past.statuses.items()))
+        counted = f" ({statuses})" if statuses else ""
         reason = f"; {self.stop_reason}" if self.stop_reason else ""
-        return f"{self.num_evaluations} evaluations in {self.seconds:.0f} s ({statuses}){reason}"
+        return f"{self.num_evaluations} evaluations in {self.seconds:.0f} s{counted}{reason}"
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from gakeras.config import COMMANDS, Settings, settings_from
 from gakeras.data import DataInfo, folds_digest, open_data, weights_digest
 from gakeras.errors import InputError, JournalError
-from gakeras.journal import Record, read_header
+from gakeras.journal import Record, has_begun, read_header
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,13 @@ def open_run(root: Path, kind: str | None = None) -> RunDirectory:
             expected=f"the file {run.journal}",
             received="no such file",
             way_out="Start a run there with `gakeras search --run-dir`.",
+        )
+    if not run.folds.exists() and not has_begun(run.journal):
+        raise InputError(
+            "A run has begun when its data and its folds are stored.",
+            expected="a journal with a header",
+            received=f"{run.journal}, which is empty",
+            way_out="Wait a little. If no process is setting it up, start it again by the same command.",
         )
     try:
         folds = np.load(run.folds, allow_pickle=False)

@@ -125,8 +125,9 @@ class Session:
         if self._num_finished or self._signal is not None or self._time_limit is None:
             return Unfinished(what_is_left)
         return RunError(
-            f"Nothing was finished in this session of {self._time_limit:g} seconds: what is next takes "
-            f"longer, and every session begins it anew. Resume with a longer time limit. {what_is_left}"
+            f"{what_is_left.rstrip('.')}. But nothing was finished in this session of {self._time_limit:g} "
+            "seconds: what is next takes longer, and every session begins it anew. Resume with a longer time "
+            "limit."
         )
 
     @property

@@ -19,13 +19,13 @@ from gakeras.errors import InputError
 from gakeras.fitness.objectives import fold_losses, fold_metrics
 from gakeras.history import read_history
 from gakeras.jobs import JobResult
-from gakeras.journal import Journal, find_journal
+from gakeras.journal import Journal, JournalWriter, find_journal
 
 FOLDER = "tensorboard"
 
 
 class EventFile:
-    """The scalars of every evaluation by its number, in the order in which results came in, from 1.
+    """The scalars of every evaluation, in the order in which results came in, from 1.
 
     A context manager. It replaces the event files of the folder: whoever opens one begins with the results
     of the journal, so that after a resume nothing is there twice. What cannot be written is a warning, for
@@ -125,12 +125,14 @@ def finished_results(journal: Journal) -> list[JobResult]:
 def write_events(run_dir: str | Path) -> Path:
     """Write the event file of a search from its journal, and return its folder.
 
+    Not while the search is running: it may be writing its own.
+
     Raises:
-        InputError: It is not the journal of a search, or TensorFlow is missing.
+        InputError: It is not the journal of a search, a process is working in it, or TensorFlow is missing.
         JournalError: There is no journal, or it is damaged.
     """
     history = read_history(run_dir)
     folder = find_journal(run_dir).parent / FOLDER
-    with EventFile(folder, history.metric) as events:
+    with JournalWriter(find_journal(run_dir)), EventFile(folder, history.metric) as events:
         events.add(evaluation.result for evaluation in history.evaluations)
     return folder

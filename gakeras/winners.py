@@ -227,6 +227,16 @@ def check_callbacks(callbacks: Sequence[Any], backend: str) -> None:
         )
 
 
+def check_share(validation_share: float) -> None:
+    """Refuse what is no part of the examples that can be held out."""
+    if not 0 <= validation_share < 1:
+        raise InputError(
+            "A part of the examples is held out.",
+            expected="0 <= validation_share < 1",
+            received=f"validation_share={validation_share}",
+        )
+
+
 def _with_policy_of(best: Individual, options: TrainingOptions) -> TrainingOptions:
     """Return the options of the winner's training, by the dtype policy that was chosen for it."""
     chosen = best.measures.get("dtype_policy")

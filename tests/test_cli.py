@@ -109,6 +109,12 @@ def test_the_help_of_a_command_has_an_example_that_it_takes(command: str) -> Non
     assert all(shown.output.count(option) > 1 for option in options)
 
 
+@pytest.mark.parametrize(("command", "extra"), [("export", "gakeras[litert]"), ("report", "gakeras[report]")])
+def test_the_help_names_the_extra_that_is_needed(command: str, extra: str) -> None:
+    shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"})
+    assert extra in words(shown.output)
+
+
 def test_without_a_command_there_is_help() -> None:
     shown = CliRunner().invoke(app, [])
     assert all(command in shown.output for command in COMMANDS)
@@ -228,7 +234,29 @@ def test_ctrl_c_has_its_own_exit_code(monkeypatch: pytest.MonkeyPatch, gakeras: 
     assert code == INTERRUPTED and "gakeras resume" in err and err.count("\n") == 1
 
 
+def test_a_command_that_is_interrupted_says_how_to_go_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, gakeras: Gakeras
+) -> None:
+    def interrupt(run_dir: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gakeras.run.open_run", interrupt)
+    code, _, err = gakeras("show", "run")
+    assert code == INTERRUPTED and err.count("`gakeras resume` goes on") == 1
+
+
 # Search and its data, by the stub
+
+
+def test_a_config_without_data_searches_the_digits_and_the_journal_says_so(
+    folder: Path, config: Path, gakeras: Gakeras
+) -> None:
+    text = config.read_text()
+    assert '[data]\nsource = "iris"\n' in text
+    write(config, text.replace('[data]\nsource = "iris"\n', ""))
+    gakeras("search", config, "--run-dir", "run", "--no-progress", "--set", "final.baselines=[]")
+    data = open_run(folder / "run").settings.data
+    assert data is not None and data.source == "digits"
 
 
 def test_a_search_prints_all_networks_side_by_side_and_writes_the_best(
@@ -456,6 +484,13 @@ def test_show_needs_a_place_to_show(folder: Path) -> None:
 
 
 # Resume and export, by the stub
+
+
+def test_a_run_that_is_being_set_up_is_not_called_damaged(folder: Path, gakeras: Gakeras) -> None:
+    (folder / "run").mkdir()
+    (folder / "run" / "journal.jsonl").touch()
+    code, _, err = gakeras("show", "run")
+    assert code == 2 and "A run has begun when" in err
 
 
 def test_a_finished_run_is_resumed_without_any_work(folder: Path, config: Path, gakeras: Gakeras) -> None:

@@ -29,7 +29,7 @@ TWO = "2 ranks, Open MPI v5.0.8"
             "",
             "mpiexec has detected an attempt to run as root.\n-----\n",
             False,
-            "OMPI_ALLOW_RUN_AS_ROOT=1",
+            "does not run as root.*OMPI_ALLOW_RUN_AS_ROOT=1",
         ),
         (1, "", "There are not enough slots available in the system", False, "oversubscribe"),
         (1, "", "ModuleNotFoundError: No module named 'mpi4py'", False, "pip install mpi4py"),

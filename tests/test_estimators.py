@@ -103,6 +103,19 @@ def test_without_a_place_for_runs_nothing_is_left(tmp_path: Path, monkeypatch: p
     assert not list(tmp_path.iterdir()) and not hasattr(estimator, "model_")
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"final_epochs": 0}, {"validation_share": 1.5}, {"callbacks": [1]}],
+    ids=str,
+)
+def test_what_the_winner_cannot_be_trained_by_is_refused_before_the_search(
+    wrong: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gakeras.api.search", lambda *given, **named: pytest.fail("it has searched"))
+    with pytest.raises(InputError, match="final_epochs=0|validation_share=1.5|a int"):
+        SearchRegressor(**TINY | wrong).fit(np.eye(8), np.arange(8) % 3)
+
+
 def test_the_validation_loss_has_no_penalty() -> None:
     x, labels = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 2
     plain, penalised = (

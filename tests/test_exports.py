@@ -26,7 +26,8 @@ def network(inputs: int = 2) -> keras.Model:
 
 
 def test_a_search_exports_what_it_saves_with_its_story(tmp_path: Path, stub_jobs: None) -> None:
-    result = run_stub(tmp_path / "run", max_evaluations=4)
+    run_seed = 20261130
+    result = run_stub(tmp_path / "run", max_evaluations=4, seed=run_seed)
     summary = result.train_best(epochs=3)
     assert summary.model_path is not None
     model = network()
@@ -45,6 +46,7 @@ def test_a_search_exports_what_it_saves_with_its_story(tmp_path: Path, stub_jobs
         "fold 1",
         f"{summary.losses[0]:.4f}",
         "epochs: 3",
+        f"seed: {run_seed}",
         f"bytes: {path.stat().st_size:,}",
         "read by ai-edge-litert",
         "gakeras export run model.tflite --format litert\\_int8",

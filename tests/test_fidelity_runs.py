@@ -13,6 +13,7 @@ import pytest
 from stub_runs import RUNGS, TABLE, records, run_stub, stub_settings, without_times
 
 import gakeras
+from gakeras import plots
 from gakeras.api import holds_run, run_search
 from gakeras.beginning import create_run
 from gakeras.config import settings_from
@@ -89,6 +90,13 @@ def test_finalists_are_shown_with_the_loss_that_ranks_them_and_others_with_the_o
     assert [("±" in row[2]) for row in table.rows] == [row["folds"] == "3" for row in board[:10]]
     full = run_stub(tmp_path / "full")
     assert "folds" not in full.columns and "over 2 folds" in repr(full)
+
+
+def test_the_winner_of_finals_stands_on_its_own_point_of_the_figure(tmp_path: Path) -> None:
+    history = read_history(run_stub(tmp_path / "run", **RUNGS).run.root)
+    points, _, star = plots.tradeoff(history).data
+    assert history.best is not None and len(history.best.measures["folds"]) == 3
+    assert (star.x[0], star.y[0]) in set(zip(points.x, points.y, strict=True))
 
 
 def test_who_has_failed_in_the_finals_comes_after_all_others(tmp_path: Path) -> None:

@@ -109,6 +109,14 @@ def test_the_report_has_a_row_for_a_training_that_failed(
     assert rows[1][:2] == ("small", "failed: error: ValueError: no such layer")
 
 
+def test_the_report_says_how_a_baseline_with_genes_of_learning_was_trained(tmp_path: Path) -> None:
+    mine = {"networks": {"small": f"{BASELINE}\nlearning optimizer=sgd batchsize=16"}}
+    run_stub(tmp_path / "run", executor="debug", **FINAL | mine).train_final()
+    table = trainings(read_history(tmp_path / "run"))
+    how = table.rows[1][table.head.index("how")]
+    assert "optimizer=sgd" in how and "batch_size=16" in how
+
+
 def test_final_trainings_are_done_by_the_workers_that_the_run_goes_on_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,7 @@ MAY_IMPORT = {
         "beginning", "config", "data", "encoding", "errors", "executors", "growth", "lineage", "rehearsal",
         "results", "run", "searching", "session", "supervision", "tensorboard", "validation",
     },
-    "beginning": {"durable", "config", "data", "errors", "fitness", "journal", "run", "seeding"},
+    "beginning": {"durable", "config", "data", "errors", "executors", "fitness", "journal", "run", "seeding"},
     "cli": {
         "__init__", "api", "config", "continuing", "data", "diagnosis", "errors", "executors", "exporting",
         "finals", "fitness", "growth", "launcher", "lineage", "report", "results", "resuming", "run",
@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "encoding": {"errors"},
     "errands": {"config", "dispatch", "errors", "executors", "jobs", "run", "supervision"},
     "errors": set(),
-    "estimators": {"api", "errors", "fitness"},
+    "estimators": {"api", "beginning", "errors", "fitness", "winners"},
     "evaluations": {"config", "dispatch", "evolution", "fitness", "jobs", "run"},
     "evolution": {"encoding", "errors", "jobs", "scores", "seeding"},
     "executors": {"errors", "jobs", "launcher", "workers"},

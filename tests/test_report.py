@@ -23,6 +23,7 @@ from gakeras.errors import InputError
 from gakeras.growth import growth_settings
 from gakeras.history import read_history
 from gakeras.lineage import synthesis_settings
+from gakeras.lineage.settings import with_one_budget
 from gakeras.plots import read_run
 from gakeras.report import render_report, summary, tables, write_report
 from gakeras.report.page import content_of
@@ -277,7 +278,11 @@ def test_there_is_a_report_where_the_first_job_failed(make, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("make", "settings"), [(make_synthesis, synthesis_settings), (make_growth, growth_settings)]
+    ("make", "settings"),
+    [
+        (make_synthesis, lambda values: synthesis_settings(with_one_budget(values))),
+        (make_growth, growth_settings),
+    ],
 )
 def test_a_run_can_be_started_again_from_what_its_report_says(make, settings, tmp_path):
     content = content_of(read_run(make(tmp_path / "run")))

@@ -20,7 +20,9 @@ from gakeras.api import run_search
 from gakeras.data import Arrays, open_data
 from gakeras.encoding import Genome, SearchSpace
 from gakeras.errors import InputError, RunError
+from gakeras.evolution import Caps
 from gakeras.finals import TrainingSummary
+from gakeras.fitness.options import TrainingOptions
 from gakeras.results import SearchResult
 
 ROWS = np.random.default_rng(0).random((24, 3))
@@ -266,6 +268,35 @@ def test_data_left_out_of_a_training_are_those_of_the_search(tmp_path: Path, stu
 def test_a_model_is_saved_as_a_keras_file_or_not_at_all(path: str, result: SearchResult) -> None:
     with pytest.raises(InputError, match="path ending in .keras"):
         result.save(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"max_parameters": 1000, "caps": Caps(max_flops=5)},
+            "max_parameters=1000, caps.max_parameters=None",
+        ),
+        ({"epochs": 3, "training": TrainingOptions(batch_size=16)}, "epochs=3, training.epochs=10"),
+        ({"executor": "serial", "workers": {"executor": "process"}}, "executor='serial', workers"),
+        ({"timeout_seconds": 5.0, "workers": {"timeout_seconds": 7.0}}, "timeout_seconds=5.0, workers"),
+    ],
+    ids=["caps", "training", "executor", "timeout"],
+)
+def test_an_argument_that_settings_contradict_is_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        gakeras.search(ROWS, LABELS, num_folds=2, **arguments)
+
+
+def test_a_backend_that_is_not_installed_is_refused_before_anything_is_made(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match="no module named 'torch'"):
+        gakeras.search(ROWS, LABELS, num_folds=2, run_dir="run")
+    assert not (folder / "run").exists()
 
 
 def test_settings_of_a_table_change_what_they_name_and_leave_the_arguments(

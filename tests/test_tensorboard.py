@@ -11,6 +11,7 @@ from stub_runs import finished, records, run_stub
 
 from gakeras.errors import InputError
 from gakeras.jobs import JobResult
+from gakeras.journal import JournalWriter
 from gakeras.resuming import resume
 from gakeras.tensorboard import EventFile, scalars_of, write_events
 
@@ -54,6 +55,12 @@ def test_the_curves_are_those_of_the_journal_also_after_a_resume_and_from_the_jo
     assert len(finished(run_dir)) == 9
     (run_dir / "tensorboard").rename(tmp_path / "elsewhere")
     assert read_curves(write_events(run_dir)) == expected_curves(run_dir)
+
+
+def test_the_file_of_a_search_that_is_running_is_left_alone(tmp_path: Path, stub_jobs: None) -> None:
+    result = run_stub(tmp_path / "run", max_evaluations=2)
+    with JournalWriter(result.run.journal), pytest.raises(InputError, match="one master"):
+        write_events(tmp_path / "run")
 
 
 def test_an_evaluation_that_failed_has_what_it_took_and_no_loss() -> None:

@@ -42,8 +42,16 @@ def main() -> None:
         print(f"gakeras: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("gakeras: interrupted; what had finished is kept, `gakeras resume` goes on", file=sys.stderr)
+        _say_interrupted()
         sys.exit(INTERRUPTED)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # typer has made it of a KeyboardInterrupt
+            _say_interrupted()
+        raise
+
+
+def _say_interrupted() -> None:
+    print("gakeras: interrupted; what had finished is kept, `gakeras resume` goes on", file=sys.stderr)
 
 
 def _say_everything() -> None:

@@ -29,7 +29,7 @@ from gakeras.cli.options import (
     resumed_if_there,
     with_options,
 )
-from gakeras.errors import InputError
+from gakeras.errors import InputError, RunError
 
 if TYPE_CHECKING:
     from gakeras.data import Arrays
@@ -114,7 +114,7 @@ def show_growth(growth: Growth) -> None:
     for row in growth.rows():
         table.add_row(*row)
     console.print(table)
-    console.print(f"best: network {growth.best.number}\nensemble: {growth.ensemble}", highlight=False)
+    console.print(f"best: network {growth.best.number}\nensemble: {growth.ensemble_text}", highlight=False)
 
 
 def growth_as_json(growth: Growth) -> dict[str, Any]:
@@ -124,11 +124,19 @@ def growth_as_json(growth: Growth) -> dict[str, Any]:
         "seconds": growth.seconds,
         "total_flops": growth.total_flops,
         "best": growth.best.number if growth.history else None,
-        "ensemble": asdict(growth.ensemble) if growth.history else None,
+        "ensemble": _ensemble_as_json(growth),
         "history": [asdict(network) for network in growth.history],
         "failures": {str(number): reason for number, reason in growth.failures.items()},
         "settings": growth.settings.to_json(),
     }
+
+
+def _ensemble_as_json(growth: Growth) -> dict[str, Any] | None:
+    """Return the ensemble; None where there is no network yet, or files of networks are gone."""
+    try:
+        return asdict(growth.ensemble) if growth.history else None
+    except RunError:
+        return None
 
 
 def _settings(target: str, overrides: list[str]) -> tuple[GrowthSettings, Path]:

@@ -40,6 +40,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # in which [extra] is no mark
 )
 console = Console(soft_wrap=True, markup=False, emoji=False)
 """Says names and paths as they are; with markup `a[b]` would lose its end."""

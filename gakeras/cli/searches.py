@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,13 +82,14 @@ def search(
         "tensorboard": "true" if tensorboard else None,
     }
     settings = load_config(path, with_options(overrides, options))
+    data = settings.data or DataSettings()
+    settings = replace(settings, data=data)  # which the journal then has
     session = begin_session(context, time_limit, settings.workers.grace_seconds)
     going_on = resumed_if_there(resume_mode, run_dir, settings, api.holds_run, session, progress)
     if going_on is not None:
         assert not isinstance(going_on, api.Lineage | api.Growth), "a search was found to be there"
         finish_search(going_on, session)
         return
-    data = settings.data or DataSettings()
     arrays = load_named(data, overrides, path.parent)
     result = api.run_search(settings, arrays, run_dir=run_dir, session=session, progress=progress)
     finish_search(result, session)

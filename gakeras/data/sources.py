@@ -128,6 +128,13 @@ def _resolve_path(source: str, base_dir: Path) -> Path:
     path = _expanded(source)
     if path.suffix == ".npz" or path.name == FOLDER:
         return base_dir / path
+    if (base_dir / path).is_dir():
+        raise InputError(
+            "The images of a folder are all resized to one size.",
+            expected="an image_size, such as [32, 32]",
+            received=f"the folder source={source!r} without one",
+            way_out="Say it beside the source: `data.image_size` in a config.",
+        )
     if path.suffix or len(path.parts) != 1:
         raise InputError(
             "A data file must be an .npz archive.",

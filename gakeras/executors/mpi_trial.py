@@ -75,5 +75,7 @@ def read_trial(mpiexec: str, returncode: int, output: str, errors: str) -> MpiTr
             "mpi4py for this one (pip install --no-binary=mpi4py mpi4py).",
         )
     cures = [cure for pattern, cure in _CURES.items() if re.search(pattern, errors + output)]
+    if _CURES["run-as-root|run as root"] in cures:
+        return MpiTrial(False, f"{mpiexec}: Open MPI does not run as root", " ".join(cures))
     last = next((line for line in reversed(errors.strip().splitlines()) if line.strip(" -")), "no message")
     return MpiTrial(False, f"{mpiexec}: exit code {returncode}: {last.strip()}", " ".join(cures))

@@ -17,7 +17,7 @@ def ensemble_sections(run: GrowthRun, ensemble: Ensemble, best: GrownNetwork) ->
             "found by": f"gakeras, the growth {run.plan.name!r}, an ensemble of {len(ensemble.members)}",
             "members and their shares": ", ".join(f"{number}: {share:.4f}" for number, share in parts),
             "FLOPs of one example": ensemble.flops,
-            "seed": run.plan.seed,
+            "seed": str(run.plan.seed),
             "backend": run.plan.backend,
         },
         "Scores": [

@@ -13,6 +13,7 @@ import numpy as np
 from gakeras.data import fold_indices, open_data
 from gakeras.data.tasks import class_labels
 from gakeras.errands import do_job
+from gakeras.errors import RunError
 from gakeras.executors import ExecutorChoice
 from gakeras.growth.population import Member
 from gakeras.growth.records import Replay
@@ -115,8 +116,11 @@ def _file_name(key: str, result: Mapping[str, Any] | None) -> str:
 
 def _outputs(path: Path, part: str) -> np.ndarray:
     """Return the probabilities of all classes that a member gave; of two, one output is the second's."""
-    with np.load(path, allow_pickle=False) as arrays:
-        outputs: np.ndarray = arrays[part]
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            outputs: np.ndarray = arrays[part]
+    except OSError as error:
+        raise RunError(f"{path}: what a network said of the data cannot be read ({error}).") from error
     return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
 

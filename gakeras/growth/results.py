@@ -102,6 +102,14 @@ class Growth:
         failed = self._past.population.failures.items()
         return {number: f"{result.status}: {result.reason}" for number, result in failed}
 
+    @property
+    def ensemble_text(self) -> str:
+        """The ensemble in words, or why there is none: files of its networks may be gone."""
+        try:
+            return str(self.ensemble)
+        except RunError as error:
+            return f"none; {error}"
+
     def choose_ensemble(
         self, over: str | None = None, method: str | None = None, size: int | None = None
     ) -> Ensemble:
@@ -196,7 +204,7 @@ class Growth:
         lines = [f"Growth in {self.run.root}", f"  {self._headline()}"]
         if self.history:
             lines.append(f"  best: network {self.best.number}, {_summary(self.best)}")
-            lines.append(f"  ensemble: {self.ensemble}")
+            lines.append(f"  ensemble: {self.ensemble_text}")
             lines += [f"    {line}" for line in aligned([self.COLUMNS, *self.rows()])]
         return "\n".join(lines)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gakeras.beginning import chosen_backend, directory_for
+from gakeras.beginning import chosen_backend, directory_for, worker_table
 from gakeras.data import Arrays, as_arrays
 from gakeras.encoding import Genome
 from gakeras.executors import ExecutorChoice
@@ -144,11 +144,7 @@ def grow(
         "training": {"batch_size": batch_size, "optimizer": optimizer, "learning_rate": learning_rate},
         "validation_share": validation_share,
         "ensemble": ensemble or {},
-        "workers": {
-            "executor": executor if isinstance(executor, str) else "auto",
-            "timeout_seconds": timeout_seconds,
-            **(workers if isinstance(workers, Mapping) else {"workers": workers}),
-        },
+        "workers": worker_table(executor, workers, timeout_seconds),
     }
     if isinstance(settings.get("training"), Mapping):  # a table changes what it names
         settings["training"] = values["training"] | settings["training"]

@@ -203,7 +203,8 @@ def with_one_budget(values: dict[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: They have both.
     """
-    if "environment" not in (values.get("drawing") or {}):
+    drawing = values.get("drawing")
+    if not isinstance(drawing, Mapping) or "environment" not in drawing:
         return values
     if values.get("keep") is not None:
         raise InputError(
@@ -212,3 +213,11 @@ def with_one_budget(values: dict[str, Any]) -> dict[str, Any]:
             received=f"keep={values['keep']}, drawing.environment={values['drawing']['environment']}",
         )
     return values | {"keep": None}
+
+
+def as_written(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as a config may have them: with the environment only where no `keep` overrules it."""
+    if settings.get("keep") is None:
+        return dict(settings)
+    drawing = {name: value for name, value in settings["drawing"].items() if name != "environment"}
+    return {**settings, "drawing": drawing}

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gakeras.beginning import chosen_backend, directory_for
+from gakeras.beginning import chosen_backend, directory_for, worker_table
 from gakeras.config import WorkerSettings
 from gakeras.data import Arrays, as_arrays, open_data
 from gakeras.errors import InputError, RunError
@@ -147,11 +147,7 @@ def synthesize(
         "max_drop": max_drop,
         "validation_share": validation_share,
         "training": training,
-        "workers": {
-            "executor": executor if isinstance(executor, str) else "auto",
-            "timeout_seconds": timeout_seconds,
-            **(workers if isinstance(workers, Mapping) else {"workers": workers}),
-        },
+        "workers": worker_table(executor, workers, timeout_seconds),
     }
     for table in ("training", "drawing"):  # a table changes what it names, and leaves the arguments
         if isinstance(settings.get(table), Mapping):

@@ -50,8 +50,8 @@ def tradeoff(history: History) -> go.Figure:
     hover = [individual_hover(individual, history.proposals[individual.id]) for individual in individuals]
     fronts = {name: pareto_front(list(zip(sizes[name], losses, strict=True))) for name in SIZES}
     front = fronts["parameters"]
-    best_loss = measure(best.measures, "loss")
     place = [individual.id for individual in individuals].index(best.id)
+    best_loss = losses[place]  # of the same folds as all, though finals may have decided
     traces: list[Any] = [
         go.Scatter(
             name="network",

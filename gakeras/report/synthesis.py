@@ -6,7 +6,7 @@ import statistics
 
 from gakeras import plots
 from gakeras.lineage.history import Descendant, SynthesisHistory
-from gakeras.lineage.settings import synthesis_settings
+from gakeras.lineage.settings import as_written, synthesis_settings
 from gakeras.plots.text import count_text
 from gakeras.report.content import Content, Table, duration, waiting_text
 from gakeras.report.toml import to_toml, unsaid
@@ -22,7 +22,7 @@ def synthesis_content(history: SynthesisHistory) -> Content:
         facts=facts(history),
         state=state(history),
         failures=failures(history),
-        config=to_toml({"kind": "synthesis", **history.header["settings"]}),
+        config=to_toml({"kind": "synthesis", **as_written(history.header["settings"])}),
         unsaid=unsaid(settings.to_json(), lambda values: synthesis_settings(values).to_json()),
         charts={
             "efficiency": plots.efficiency(history),

@@ -171,6 +171,13 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_source("gone.npz", base_dir=tmp_path)
 
 
+@pytest.mark.parametrize("source", ["photos", "my/photos"])
+def test_a_folder_of_images_needs_their_size(source: str, tmp_path: Path) -> None:
+    (tmp_path / source).mkdir(parents=True)
+    with pytest.raises(InputError, match="image_size, such as"):
+        load_source(source, base_dir=tmp_path)
+
+
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "set.npz").mkdir()
     with pytest.raises(InputError, match="which is a folder"):

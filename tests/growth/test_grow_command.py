@@ -70,6 +70,11 @@ def test_a_config_gives_a_table_and_models_and_can_be_gone_on_with(gakeras: Gake
     code, out, _ = gakeras("show", "run")
     assert code == 0 and "3 iterations" in out
     said = json.loads(gakeras("show", "run", "--json")[1])
+    for file in (folder / "run" / "networks").rglob("outputs.npz"):
+        file.unlink()
+    code, out, _ = gakeras("show", "run")
+    assert code == 0 and "ensemble: none; " in out and "outputs.npz" in out
+    assert json.loads(gakeras("show", "run", "--json")[1])["ensemble"] is None
     assert len(said["history"]) == 13 and said["total_flops"] == said["history"][-1]["total_flops"]
 
 

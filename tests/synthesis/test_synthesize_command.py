@@ -125,6 +125,7 @@ def test_show_and_export_take_the_run_of_a_synthesis(gakeras: Gakeras, folder: P
         (["configs/stub.toml", "--set", "generation=3"], "the nearest is `generations`"),
         (["configs/stub.toml", "--set", "ancestor.path=no.keras"], "which is not there"),
         (["configs/stub.toml", "--keep", "1.5"], "keep"),
+        (["configs/stub.toml", "--set", "drawing=3"], "drawing"),
     ],
     ids=" ".join,
 )
