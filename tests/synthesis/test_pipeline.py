@@ -33,12 +33,12 @@ def test_the_winner_of_a_search_becomes_a_smaller_model_that_loads_with_keras_al
     arrays = load_source("digits", limit=400)
     found = gakeras.search(
         arrays.x, arrays.y, x_test=arrays.x_test, y_test=arrays.y_test, run_dir=tmp_path / "search",
-        executor="serial", progress=False, max_evaluations=3, population_size=3, num_folds=2, epochs=2,
+        executor="debug", progress=False, max_evaluations=3, population_size=3, num_folds=2, epochs=2,
         batch_size=32, space={"max_conv_layers": 1, "conv_filters": [8, 12], "dense_units": [16, 24]},
         final={"epochs": 15, "optimizer": "adam", "batch_size": 32},
     )  # fmt: skip
     lineage = gakeras.synthesize(
-        found, generations=2, epochs=3, batch_size=32, last_epochs=3, max_drop=0.9, executor="serial",
+        found, generations=2, epochs=3, batch_size=32, last_epochs=3, max_drop=0.9, executor="debug",
         run_dir=tmp_path / "family", progress=False, seed=settings.seed,
     )  # fmt: skip
     ancestor, best = lineage.history[0], lineage.best()
