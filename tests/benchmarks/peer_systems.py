@@ -212,7 +212,8 @@ def no_search(name: str) -> Search:
 
 
 FULL = {"fidelity": {"kind": "full"}}
-RUNGS = {"fidelity": {"kind": "rungs"}, "caps": {"max_cpu_seconds": "auto"}}
+CAP = {"caps": {"max_cpu_seconds": "auto"}}
+RUNGS = {"fidelity": {"kind": "rungs"}} | CAP
 LEARNING = {
     "optimizers": ["adam", "rmsprop"],
     "learning_rate": [5e-4, 5e-3],
@@ -223,6 +224,9 @@ LEARNING = {
 SYSTEMS: dict[str, System] = {
     "gakeras": System(gakeras_search, RUNGS, is_anytime=False, resumes=True),
     "gakeras wide": System(gakeras_search, RUNGS | {"space": "default"}, is_anytime=False, resumes=True),
+    "gakeras default": System(
+        gakeras_search, FULL | CAP | {"space": "default"}, is_anytime=False, resumes=True
+    ),
     "gakeras full": System(gakeras_search, FULL, resumes=True),
     "gakeras plain": System(
         gakeras_search,
@@ -256,7 +260,7 @@ LEVERS: dict[str, System] = {
     name: System(gakeras_search, FULL | {"space": "plain"} | changes, is_anytime=False, resumes=True)
     for name, changes in {
         "full": {},
-        "cap": {"caps": {"max_cpu_seconds": "auto"}},
+        "cap": CAP,
         "dead stop": {"fidelity": {"kind": "full", "dead_epochs": 2}},
         "race": {"fidelity": {"kind": "full", "race": True}},
         "rungs": {"fidelity": {"kind": "rungs", "dead_epochs": 0}},
