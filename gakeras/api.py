@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +63,8 @@ def search(
 
     Individuals are lists of layer blocks; their fitness is the mean validation loss over
     stratified folds, the same for all; a free worker at once gets a new individual, born of
-    two that won tournaments (Vidnerova and Neruda 2018, Algorithm 1). Of data with a million numbers
-    or more the first fold tells who falls behind and is stopped, and only the best get all folds.
-    Every evaluation is on disk before it counts; Ctrl-C ends the search and keeps everything,
-    and `resume` goes on.
+    two that won tournaments (Vidnerova and Neruda 2018, Algorithm 1). Every evaluation is on disk
+    before it counts; Ctrl-C ends the search and keeps everything, and `resume` goes on.
 
     Args:
         x: Images `(n, height, width)` or `(n, height, width, channels)`, or a table
@@ -104,8 +102,8 @@ def search(
         progress: Whether to show how far the search is.
         **settings: Any other setting of a config file, for example
             `variation={"tournament_size": 5}` or `algorithm="generational"`;
-            `max_cpu_seconds`, a budget in the workers' CPU-seconds; `fidelity="full"`, all folds for
-            every candidate however many the examples are, or `"rungs"` (see `Fidelity`);
+            `max_cpu_seconds`, a budget in the workers' CPU-seconds; `fidelity="rungs"`, all
+            folds for the best alone, where the budget is of few evaluations (see `Fidelity`);
             `objectives=("loss", "parameters")`, traded off by NSGA-II; `caps={"max_cpu_seconds": None}`,
             also candidates above a twentieth of the budget of time (docs/budgets.md has them all);
             `search_examples=6000`, which leaves the others to the final training;
@@ -198,13 +196,7 @@ def holds_run(run_dir: str | Path, settings: Settings) -> bool:
     """
     may_differ = {"workers", "max_evaluations", "max_seconds", "max_cpu_seconds", "backend", "tensorboard"}
 
-    def of_run(root: Path) -> Settings:
-        theirs = open_run(root).settings
-        if settings.fidelity.kind != "auto":
-            return theirs
-        return replace(theirs, fidelity=replace(theirs.fidelity, kind="auto"))  # whatever came of it
-
-    return goes_on(Path(run_dir), of_run, settings, may_differ)
+    return goes_on(Path(run_dir), lambda root: open_run(root).settings, settings, may_differ)
 
 
 def _changed(settings: Settings, **changes: Any) -> Settings:

@@ -50,8 +50,6 @@ def create_run(
 ) -> RunDirectory:
     """Check the data and the space, and set up a run directory that holds everything a search needs.
 
-    What `settings` leave to the data is settled, and written into the journal so.
-
     Raises:
         InputError: The data or the space are impossible, or the directory cannot be used:
             it is not writable, holds other files, or holds a run already. Or `rehearse`, which is
@@ -68,7 +66,6 @@ def create_run(
     if weights is not None:
         check_fold_weights(weights, folds)
     rehearse(task)
-    settings = settings.settled(len(arrays.y), arrays.x.shape[1:])
     run = RunDirectory(root.absolute())
     begin_run(
         run,

@@ -17,7 +17,6 @@ from gakeras import plots
 from gakeras.api import holds_run, run_search
 from gakeras.beginning import create_run
 from gakeras.config import settings_from
-from gakeras.data import Arrays
 from gakeras.encoding import Genome
 from gakeras.errors import InputError, RunError
 from gakeras.evaluations import evaluation_job
@@ -31,7 +30,6 @@ from gakeras.replay import record_of, replay
 from gakeras.report.tables import leaders
 from gakeras.results import SearchResult
 from gakeras.resuming import resume
-from gakeras.run import open_run
 from gakeras.session import Session
 from gakeras.tradeoffs import comparable
 
@@ -265,44 +263,12 @@ def test_settings_of_an_old_journal_are_those_of_full_evaluations() -> None:
     assert settings.fidelity.is_plain and settings.objectives == ("loss",)
 
 
-@pytest.mark.parametrize(
-    ("changes", "kind"),
-    [
-        ({}, "rungs"),
-        ({"training": {"epochs": 3}}, "full"),  # no more than the last rung
-        ({"algorithm": "generational"}, "full"),
-        ({"inherit": "weights"}, "full"),
-        ({"objectives": ["loss", "parameters"]}, "full"),
-        ({"penalty": {"parameters": 1e-6}}, "full"),
-        ({"population_size": 2}, "full"),  # fewer than the finalists
-        ({"fidelity": {"race": True}}, "full"),
-        ({"fidelity": "full"}, "full"),
-        ({"search_examples": 1000}, "full"),  # too few
-    ],
-    ids=str,
-)
-def test_rungs_are_the_default_where_they_can_be_and_pay(changes: dict[str, Any], kind: str) -> None:
-    settings = stub_settings(**{"training": {"epochs": 4}} | changes)
-    assert settings.settled(6000, (28, 28)).fidelity.kind == kind
-
-
-@pytest.mark.parametrize(("num_examples", "kind"), [(1275, "full"), (1276, "rungs")])
-def test_rungs_are_the_default_of_a_million_numbers(num_examples: int, kind: str) -> None:
-    settings = stub_settings(training={"epochs": 4})
-    assert settings.settled(num_examples, (28, 28)).fidelity.kind == kind
-    named = stub_settings(training={"epochs": 4}, fidelity={"kind": "rungs"})
-    assert named.settled(num_examples, (28, 28)) == named
-
-
-def test_a_run_says_how_its_candidates_are_evaluated_and_is_found_again(tmp_path: Path) -> None:
-    x = np.zeros((20, 50_000), "float32")
-    settings = stub_settings(training={"epochs": 4})
-    assert settings.fidelity.kind == "auto"
-    for name, arrays, kind in (("small", TABLE, "full"), ("large", Arrays(x, TABLE.y), "rungs")):
-        run_dir = tmp_path / name
-        result = run_search(settings, arrays, run_dir=run_dir, progress=False)
-        assert result.settings.fidelity.kind == open_run(run_dir).settings.fidelity.kind == kind
-        assert holds_run(run_dir, settings)
-        with pytest.raises(InputError, match="fidelity"):
-            holds_run(run_dir, replace(settings, fidelity=Fidelity(num_finalists=2)))
-        assert bool(records(run_dir, "measured")) == (kind == "rungs")
+@pytest.mark.parametrize("kind", ["full", "rungs"])
+def test_all_folds_are_the_default_and_a_run_is_found_again(kind: str, tmp_path: Path) -> None:
+    named = {} if kind == "full" else {"fidelity": kind}
+    settings = stub_settings(training={"epochs": 4}, **named)
+    result = run_search(settings, TABLE, run_dir=tmp_path / "run", progress=False)
+    assert result.settings.fidelity.kind == kind and holds_run(tmp_path / "run", settings)
+    with pytest.raises(InputError, match="fidelity"):
+        holds_run(tmp_path / "run", replace(settings, fidelity=Fidelity(num_finalists=2)))
+    assert bool(records(tmp_path / "run", "measured")) == (kind == "rungs")

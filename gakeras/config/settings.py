@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
@@ -217,18 +217,6 @@ class Settings:
     def first_population(self) -> int:
         """How many random individuals must have been accepted before the first mating."""
         return self.min_population_size or self.population_size
-
-    def settled(self, num_examples: int, input_shape: tuple[int, ...]) -> Settings:
-        """Return them as a run on so many examples of this shape has them: no fidelity is "auto" there."""
-        is_comparable = (
-            self._obstacle_to_steps() is None
-            and self.objectives == ("loss",)
-            and not self.penalty
-            and self.fidelity.num_finalists <= self.population_size
-        )
-        num_values = min(num_examples, self.search_examples or num_examples) * math.prod(input_shape)
-        fidelity = self.fidelity.settled(self.training.epochs, num_values, is_comparable=is_comparable)
-        return replace(self, fidelity=fidelity)
 
     @property
     def num_candidate_folds(self) -> int:

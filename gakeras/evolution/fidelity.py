@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from gakeras.evolution.ladder import Ladder, Stretch, race_ladder, rungs_ladder
-
-RUNGS_PAY_FROM = 1_000_000
-"""How many numbers the examples of a search must have for an epoch to cost more than what rungs cost."""
 
 PositiveInt = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -21,12 +17,7 @@ Share = Annotated[float, Field(gt=0, le=1)]
 class Fidelity:
     """What is trained of a candidate before it is given up, and what of those that may win.
 
-    `kind="auto"` becomes, when a run begins, `"rungs"` where these can be and pay: where candidates evolve
-    one by one for the loss alone, begin with new weights and have more epochs than the last rung, and
-    where the examples have a million numbers or more (1,276 images of 28 x 28). Below, an epoch takes less
-    time than building a network again at every rung. Otherwise it becomes `"full"`.
-
-    `kind="full"` trains every candidate on all folds, as Vidnerova and Neruda (2018) do. With
+    `kind="full"`, the default, trains every candidate on all folds, as Vidnerova and Neruda (2018) do. With
     `race` the folds come one by one, and a candidate that is worse than the worst of a full
     population on the folds it has had is stopped.
 
@@ -45,7 +36,7 @@ class Fidelity:
     nothing is stopped so.
     """
 
-    kind: Literal["auto", "full", "rungs"] = "auto"
+    kind: Literal["full", "rungs"] = "full"
     race: bool = False
     rungs: tuple[PositiveInt, ...] = (1, 3)
     keep: Share = 0.5
@@ -62,22 +53,6 @@ class Fidelity:
                 "race: only with kind='full', for rungs have their own rule, received kind='rungs'"
             )
         return self
-
-    def settled(self, epochs: int, num_values: int, *, is_comparable: bool) -> Self:
-        """Return it with a kind that is not `"auto"`.
-
-        Args:
-            epochs: Those of a candidate on one fold.
-            num_values: How many numbers the examples of the search have together.
-            is_comparable: Whether losses after equal epochs say which candidate is better.
-
-        >>> Fidelity().settled(8, 6000 * 28 * 28, is_comparable=True).kind
-        'rungs'
-        """
-        if self.kind != "auto":
-            return self
-        can_be = is_comparable and not self.race and epochs > max(self.rungs, default=0)
-        return replace(self, kind="rungs" if can_be and num_values >= RUNGS_PAY_FROM else "full")
 
     @property
     def is_plain(self) -> bool:
