@@ -22,7 +22,7 @@ from gakeras.searching import continue_search
 from gakeras.session import Session
 from gakeras.supervision import executor_factory
 from gakeras.tensorboard import import_tensorflow
-from gakeras.validation import argument_names, check_agreement
+from gakeras.validation import argument_names, with_arguments
 
 __all__ = ["Growth", "Lineage", "grow", "holds_run", "run_search", "search", "synthesize"]
 
@@ -151,11 +151,7 @@ def search(
     }
     if space is not None:
         values["space"] = asdict(space) if isinstance(space, SearchSpace) else space
-    for table in ("training", "caps"):  # a table changes what it names, and leaves the arguments
-        if isinstance(settings.get(table), Mapping):
-            settings[table] = values[table] | settings[table]
-        arguments = {name: value for name, value in values[table].items() if name in argument_names(search)}
-        check_agreement(search, table, settings.get(table), arguments)
+    settings = with_arguments(search, settings, values, "training", "caps")
     checked = settings_from(
         values | settings,
         origin="the arguments of search()",

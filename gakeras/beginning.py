@@ -13,11 +13,11 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import numpy as np
 
-from gakeras.config import Settings
+from gakeras.config import Backend, Settings
 from gakeras.data import (
     Arrays,
     DataInfo,
@@ -112,10 +112,6 @@ def begin_run(
         journal.append([_header(header, info, folds, libraries)])
 
 
-_BACKENDS = ("tensorflow", "jax", "torch")
-"""Those that can train, by the names of their modules; settings refuse others."""
-
-
 def chosen_backend(configured: str) -> str:
     """Return the backend that is imported already, or that the environment names, or the configured one.
 
@@ -126,7 +122,7 @@ def chosen_backend(configured: str) -> str:
     if keras is not None:
         return str(keras.backend.backend())
     backend = os.environ.get("KERAS_BACKEND") or configured
-    if backend in _BACKENDS and importlib.util.find_spec(backend) is None:
+    if backend in get_args(Backend) and importlib.util.find_spec(backend) is None:
         raise InputError(
             "Networks are trained by the backend of Keras.",
             expected=f"that {backend} can be imported",

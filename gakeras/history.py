@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -265,7 +264,7 @@ def read_history(path: str | Path) -> History:
 def _evaluation(proposal: Proposal, result: JobResult, elapsed: float, settings: Settings) -> Evaluation:
     fitness = assessment(settings)(result)
     individual = None
-    if fitness is not None and math.isfinite(fitness.values[0]):
+    if fitness is not None:
         individual = Individual(proposal.number, proposal.genome, fitness, result.measures, proposal.parents)
     return Evaluation(proposal, result, elapsed, individual)
 

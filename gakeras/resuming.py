@@ -104,7 +104,7 @@ def _go_on(
     """Go on under what `changed` makes of the settings, as plain values, that a run went on with last."""
 
     def under(plan: PlanKind, read: Callable[..., PlanKind]) -> tuple[PlanKind, ExecutorChoice, Session]:
-        last = plan.to_json() | last_budget(run)
+        last = plan.to_json() | _last_budget(run)
         settings = read(changed(last), origin="the arguments")
         budget = {name: value for name, value in settings.to_json().items() if name in _BUDGETS}
         if any(last[name] != value for name, value in budget.items()):
@@ -126,7 +126,7 @@ def _go_on(
     return continue_search(run, *under(run.settings, settings_from), progress=progress)
 
 
-def last_budget(run: RunDirectory) -> dict[str, float | None]:
+def _last_budget(run: RunDirectory) -> dict[str, float | None]:
     """Return the budget that a run has last gone on with, or nothing: it is the one it was started with."""
     budgets = [r["budget"] for r in read_journal(run.journal).records if r["type"] == "resumed"]
     return dict(budgets[-1]) if budgets else {}

@@ -56,7 +56,29 @@ def argument_names(function: Callable[..., Any]) -> list[str]:
     return [each.name for each in parameters if each.kind is not each.VAR_KEYWORD]
 
 
-def check_agreement(
+def with_arguments(
+    function: Callable[..., Any], settings: Mapping[str, Any], values: Mapping[str, Any], *tables: str
+) -> dict[str, Any]:
+    """Return settings whose tables, as mappings, change what they name and leave the arguments of a function.
+
+    Args:
+        function: The one that was called.
+        settings: What it was given beside its arguments.
+        values: What these say, by table.
+        *tables: Those that have arguments.
+
+    Raises:
+        InputError: A table is an object of settings that an argument contradicts.
+    """
+    merged = dict(settings)
+    for table in tables:
+        if isinstance(merged.get(table), Mapping):
+            merged[table] = values[table] | merged[table]
+        _check_agreement(function, table, merged.get(table), values[table])
+    return merged
+
+
+def _check_agreement(
     function: Callable[..., Any], table: str, given: Any, arguments: Mapping[str, Any]
 ) -> None:
     """Refuse an object of settings beside an argument that was changed and says otherwise.
@@ -67,7 +89,8 @@ def check_agreement(
         InputError: They contradict each other.
     """
     usual = inspect.signature(function).parameters
-    for name, value in arguments.items() if is_dataclass(given) else ():
+    shared = {name: value for name, value in arguments.items() if name in usual}
+    for name, value in shared.items() if is_dataclass(given) else ():
         said = getattr(given, name)
         if value not in (said, usual[name].default):
             raise InputError(

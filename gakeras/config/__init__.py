@@ -2,11 +2,12 @@
 
 from gakeras.config.kinds import COMMANDS, read_config
 from gakeras.config.reading import load_config, settings_from, training_options
-from gakeras.config.sections import DataSettings, FinalSettings, PublishedTable, WorkerSettings
+from gakeras.config.sections import Backend, DataSettings, FinalSettings, PublishedTable, WorkerSettings
 from gakeras.config.settings import Settings
 from gakeras.config.shipped import find_config, shipped_configs, shipped_networks
 
 __all__ = [
+    "Backend",
     "COMMANDS",
     "DataSettings",
     "FinalSettings",

@@ -12,6 +12,9 @@ from gakeras.fitness.keras_objects import OptimizerChoice
 from gakeras.fitness.options import TrainingOptions
 from gakeras.scores import FitnessEpoch
 
+Backend = Literal["tensorflow", "jax", "torch"]
+"""Those of Keras that can train, by the names of their modules."""
+
 STRICT = ConfigDict(extra="forbid")
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from gakeras.config.sections import (
     STRICT,
+    Backend,
     DataSettings,
     FinalSettings,
     PositiveFloat,
@@ -75,7 +76,7 @@ class Settings:
     name: str = "search"
     seed: Annotated[int, Field(ge=0)] = 0
     task: Literal["auto", "classification", "regression"] = "auto"
-    backend: Literal["tensorflow", "jax", "torch"] = "tensorflow"
+    backend: Backend = "tensorflow"
     algorithm: Literal["steady_state", "generational"] = "steady_state"
     population_size: PositiveInt = 20
     min_population_size: PositiveInt | None = None

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
-from gakeras.config import DataSettings, WorkerSettings, read_config, shipped_networks
+from gakeras.config import Backend, DataSettings, WorkerSettings, read_config, shipped_networks
 from gakeras.encoding import Genome
 from gakeras.errors import InputError
 from gakeras.fitness.options import TrainingOptions
@@ -220,7 +220,7 @@ class GrowthSettings:
 
     name: str = "growth"
     seed: Count = 0
-    backend: Literal["tensorflow", "jax", "torch"] = "tensorflow"
+    backend: Backend = "tensorflow"
     initial_steps: Count = 300
     population_size: Annotated[int, Field(ge=2)] = 4
     steps: PositiveInt = 200

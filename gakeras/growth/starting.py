@@ -18,7 +18,7 @@ from gakeras.growth.settings import GrowthSettings, growth_settings
 from gakeras.models import check_model, check_model_path
 from gakeras.session import Session
 from gakeras.supervision import executor_factory
-from gakeras.validation import argument_names, check_agreement
+from gakeras.validation import argument_names, with_arguments
 
 SMALL_START = "small_start"
 """The shipped network that images start from."""
@@ -146,9 +146,7 @@ def grow(
         "ensemble": ensemble or {},
         "workers": worker_table(executor, workers, timeout_seconds),
     }
-    if isinstance(settings.get("training"), Mapping):  # a table changes what it names
-        settings["training"] = values["training"] | settings["training"]
-    check_agreement(grow, "training", settings.get("training"), values["training"])
+    settings = with_arguments(grow, settings, values, "training")
     arrays, num_validation = with_validation(as_arrays(x, y, x_test, y_test), validation_data)
     network, build = find_start(start, arrays.x.ndim)
     checked = growth_settings(

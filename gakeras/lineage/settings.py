@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
-from gakeras.config import DataSettings, WorkerSettings, read_config, shipped_networks
+from gakeras.config import Backend, DataSettings, WorkerSettings, read_config, shipped_networks
 from gakeras.encoding import Genome
 from gakeras.errors import InputError
 from gakeras.fitness.options import Distillation, TrainingOptions
@@ -107,7 +107,7 @@ class SynthesisSettings:
 
     name: str = "synthesis"
     seed: Annotated[int, Field(ge=0)] = 0
-    backend: Literal["tensorflow", "jax", "torch"] = "tensorflow"
+    backend: Backend = "tensorflow"
     generations: PositiveInt = 12
     offspring: PositiveInt = 1
     parents: PositiveInt = 1

@@ -23,7 +23,7 @@ from gakeras.run import open_run
 from gakeras.session import Session
 from gakeras.supervision import executor_factory
 from gakeras.synthesis import Synthesis
-from gakeras.validation import argument_names, check_agreement
+from gakeras.validation import argument_names, with_arguments
 
 _USUAL_KEEP = 0.67
 
@@ -149,10 +149,7 @@ def synthesize(
         "training": training,
         "workers": worker_table(executor, workers, timeout_seconds),
     }
-    for table in ("training", "drawing"):  # a table changes what it names, and leaves the arguments
-        if isinstance(settings.get(table), Mapping):
-            settings[table] = values[table] | settings[table]
-        check_agreement(synthesize, table, settings.get(table), values[table])
+    settings = with_arguments(synthesize, settings, values, "training", "drawing")
     environment = _environment(settings.get("drawing"))
     if environment is not None:
         given = {} if keep == _USUAL_KEEP else {"keep": keep}
