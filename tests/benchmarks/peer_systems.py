@@ -212,7 +212,14 @@ def no_search(name: str) -> Search:
 
 
 FULL = {"fidelity": {"kind": "full"}}
-CAP = {"caps": {"max_cpu_seconds": "auto"}}
+
+
+def _cap(share: float) -> dict[str, Any]:
+    """Return the settings of a cap on costs that is such a share of the budget."""
+    return {"caps": {"max_cpu_seconds": "auto", "budget_share": share}}
+
+
+CAP = _cap(0.05)
 RUNGS = {"fidelity": {"kind": "rungs"}} | CAP
 LEARNING = {
     "optimizers": ["adam", "rmsprop"],
@@ -225,7 +232,10 @@ SYSTEMS: dict[str, System] = {
     "gakeras": System(gakeras_search, RUNGS, is_anytime=False, resumes=True),
     "gakeras wide": System(gakeras_search, RUNGS | {"space": "default"}, is_anytime=False, resumes=True),
     "gakeras default": System(
-        gakeras_search, FULL | CAP | {"space": "default"}, is_anytime=False, resumes=True
+        gakeras_search, FULL | _cap(0.15) | {"space": "default"}, is_anytime=False, resumes=True
+    ),
+    "gakeras narrow cap": System(
+        gakeras_search, FULL | _cap(0.05) | {"space": "default"}, is_anytime=False, resumes=True
     ),
     "gakeras full": System(gakeras_search, FULL, resumes=True),
     "gakeras plain": System(
@@ -248,7 +258,7 @@ FRONTS: dict[str, System] = {
         {
             "objectives": ["loss", "parameters"],
             "fidelity": {"kind": "full", "dead_epochs": 2},
-            "caps": {"max_cpu_seconds": "auto"},
+            **_cap(0.05),
         },
         is_anytime=False,
         resumes=True,
