@@ -145,11 +145,17 @@ def is_running(pid: int) -> bool:
 
 
 def kill_master(master: subprocess.Popen[bytes]) -> None:
-    """Kill a master and wait until its workers are gone too."""
-    workers = workers_of(master.pid)
+    """Kill a master and wait until all that descends from it is gone too.
+
+    It is stopped before they are counted: a worker that it forks meanwhile would be missed, and holds the
+    run's lock until it has become another program.
+    """
+    os.kill(master.pid, signal.SIGSTOP)
+    os.waitpid(master.pid, os.WUNTRACED)
+    descendants = psutil.Process(master.pid).children(recursive=True)
     os.kill(master.pid, signal.SIGKILL)
     master.wait()
-    wait_until(lambda: not any(is_running(worker.pid) for worker in workers), seconds=10)
+    wait_until(lambda: not any(is_running(each.pid) for each in descendants), seconds=10)
 
 
 def main(run_dir: str, changes: str) -> None:
