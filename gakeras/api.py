@@ -105,7 +105,7 @@ def search(
             `max_cpu_seconds`, a budget in the workers' CPU-seconds; `fidelity="rungs"`, all
             folds for the best alone, where the budget is of few evaluations (see `Fidelity`);
             `objectives=("loss", "parameters")`, traded off by NSGA-II; `caps={"max_cpu_seconds": None}`,
-            also candidates above a twentieth of the budget of time (docs/budgets.md has them all);
+            also candidates that take a large part of the budget of time (docs/budgets.md has them all);
             `search_examples=6000`, which leaves the others to the final training;
             `tensorboard=True`, which writes loss, metric, parameters and CPU-seconds of every evaluation
             for TensorBoard.

@@ -47,8 +47,8 @@ from gakeras.session import Session
 from gakeras.supervision import child_options, executor_factory
 from gakeras.tensorboard import FOLDER, EventFile, finished_results
 
-MOST_SLOTS = 5
-"""Of more workers an automatic cap counts no more than these, so that each can evaluate several networks."""
+MOST_OF_A_WORKER = 0.25
+"""The part of its seconds that an automatic cap lets a network take a worker, where there are several."""
 
 ROOM = 3.0
 """An automatic cap on costs is at least so many times what the smallest network of the calibration takes."""
@@ -168,7 +168,7 @@ def _calibrate(
 
     Where the time is up first it is given up, and done by the session that goes on.
     """
-    is_capped = settings.caps.within(settings.budget_cpu_seconds(1)).max_cpu_seconds is not None
+    is_capped = _capped(settings, past, slots=1).caps.max_cpu_seconds is not None
     if not is_capped or past.calibration or past.state.timings:
         return
     cap = settings.workers.timeout_seconds
@@ -186,9 +186,10 @@ def _capped(settings: Settings, past: Replay, slots: int) -> Settings:
     """Return the settings with a cap on costs that is a number; `"auto"` leaves room for small networks."""
     num_epochs = settings.num_candidate_folds * settings.training.epochs
     small = [num_epochs * each.epoch_seconds + (each.tracing_seconds or 0.0) for each in past.calibration]
-    at_least = ROOM * min(small, default=0.0)
-    budget = settings.budget_cpu_seconds(min(slots, MOST_SLOTS))
-    return replace(settings, caps=settings.caps.within(budget, at_least))
+    share = settings.candidate_share
+    budget = settings.budget_cpu_seconds(min(slots, max(1.0, MOST_OF_A_WORKER / share)))
+    allowed = None if budget is None else max(share * budget, ROOM * min(small, default=0.0))
+    return replace(settings, caps=settings.caps.within(allowed))
 
 
 def _stages(

@@ -46,6 +46,12 @@ def _read_class_weight(value: Any) -> Any:
     return weights
 
 
+CANDIDATE_SHARE = 0.15
+"""The part of a budget of time that a candidate may take on all its folds, where settings do not say."""
+
+FOLD_SHARE = 0.05
+"""The same where candidates get the first fold alone."""
+
 USUAL_CAPS = Caps(max_parameters=2_000_000, max_flops=60_000_000, max_cpu_seconds="auto")
 
 
@@ -225,6 +231,11 @@ class Settings:
         return 1 if self.has_finals else self.num_folds
 
     @property
+    def candidate_share(self) -> float:
+        """The part of a budget of time that a candidate may take under a cap that is `"auto"`."""
+        return self.caps.budget_share or (FOLD_SHARE if self.has_finals else CANDIDATE_SHARE)
+
+    @property
     def budget(self) -> dict[str, float | None]:
         """How much a search may take in all, by the names of the settings."""
         return {
@@ -258,7 +269,7 @@ class Settings:
         """What networks are judged by."""
         return Criteria(self.loss, self.metric)
 
-    def budget_cpu_seconds(self, slots: int) -> float | None:
+    def budget_cpu_seconds(self, slots: float) -> float | None:
         """Return the CPU-seconds that so many workers can take by the budgets of time; None for no limit."""
         limits = [] if self.max_cpu_seconds is None else [self.max_cpu_seconds]
         limits += (

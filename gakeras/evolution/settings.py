@@ -23,9 +23,9 @@ class Caps:
     `max_cpu_seconds` are those predicted for a candidate that nothing stops: all folds, or the first
     one under rungs (see `cost_model`). A worker gives up a network whose epochs turn out to take more
     than `overshoot` times their share.
-    `"auto"` is the share `budget_share` of the budget of time, by default a twentieth, so that some
-    twenty networks can be evaluated, and several by every worker: of a budget of wall time only five
-    workers count. Where even small networks take more, it leaves room for these, and what
+    `"auto"` is the share `budget_share` of the budget of time: unless given, 0.15 for all folds, or a
+    twentieth for the first one under rungs. Of a budget of wall time only so many workers count that each can
+    evaluate several networks. Where even small networks take more, it leaves room for these, and what
     takes no longer than the best network of the population is never turned away. Without such a budget it
     is no limit. Times are never the same twice, so with this cap two runs of one seed may differ.
     """
@@ -33,19 +33,16 @@ class Caps:
     max_parameters: PositiveInt | None = None
     max_flops: PositiveInt | None = None
     max_cpu_seconds: Annotated[float, Field(gt=0)] | Literal["auto"] | None = None
-    budget_share: Annotated[float, Field(gt=0, le=1)] = 0.05
+    budget_share: Annotated[float, Field(gt=0, le=1)] | None = None
     overshoot: Annotated[float, Field(ge=1)] = 2.0
 
-    def within(self, budget_cpu_seconds: float | None, at_least: float = 0.0) -> Self:
-        """Return the caps with a cap on time that is a number, or none: `"auto"` is a share of this budget.
+    def within(self, allowed: float | None) -> Self:
+        """Return the caps with a cap on time that is a number, or none: so many CPU-seconds for `"auto"`.
 
-        >>> Caps(max_cpu_seconds="auto").within(480.0).max_cpu_seconds
+        >>> Caps(max_cpu_seconds="auto").within(24.0).max_cpu_seconds
         24.0
         """
-        if self.max_cpu_seconds != "auto":
-            return self
-        share = None if budget_cpu_seconds is None else self.budget_share * budget_cpu_seconds
-        return replace(self, max_cpu_seconds=share and max(share, at_least))
+        return self if self.max_cpu_seconds != "auto" else replace(self, max_cpu_seconds=allowed)
 
     def objection(self, cost: Cost) -> str | None:
         """Return why a network of this cost is too large, or None."""

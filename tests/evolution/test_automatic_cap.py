@@ -39,10 +39,41 @@ AUTO = {"max_cpu_seconds": "auto"}
         "the smaller of both",
     ],
 )
-def test_the_cap_is_a_twentieth_of_what_the_budget_allows(
+def test_the_cap_of_a_first_fold_is_a_twentieth_of_what_the_budget_allows(
     budget: dict[str, Any], slots: int, expected: float
 ) -> None:
-    settings = settings_from(stub_settings().to_json() | budget | {"caps": AUTO})
+    settings = settings_from(stub_settings().to_json() | budget | {"caps": AUTO, "fidelity": "rungs"})
+    assert _capped(settings, Replay(), slots).caps.max_cpu_seconds == expected
+
+
+@pytest.mark.parametrize(
+    ("budget", "slots", "expected"),
+    [
+        ({"max_cpu_seconds": 200.0}, 4, 30.0),
+        ({"max_seconds": 100.0}, 1, 15.0),
+        ({"max_seconds": 100.0}, 2, 25.0),
+        ({"max_seconds": 100.0}, 64, 25.0),
+        ({"max_seconds": 100.0, "workers": {"threads_per_worker": 2}}, 64, 50.0),
+    ],
+    ids=[
+        "CPU-seconds",
+        "seconds of a worker",
+        "of two, a quarter of a worker's own",
+        "a quarter of a worker's own, however many they are",
+        "on all its threads",
+    ],
+)
+def test_the_cap_of_all_folds_is_three_times_that_but_no_more_than_a_quarter_of_a_workers_time(
+    budget: dict[str, Any], slots: int, expected: float
+) -> None:
+    settings = settings_from(stub_settings().to_json() | budget | {"caps": AUTO, "fidelity": "full"})
+    assert _capped(settings, Replay(), slots).caps.max_cpu_seconds == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kind", ["full", "rungs"])
+@pytest.mark.parametrize(("slots", "expected"), [(1, 50.0), (4, 50.0)], ids=["one worker", "four"])
+def test_a_share_that_is_given_holds_whatever_the_fidelity(kind: str, slots: int, expected: float) -> None:
+    settings = stub_settings(caps=AUTO | {"budget_share": 0.5}, max_seconds=100.0, fidelity=kind)
     assert _capped(settings, Replay(), slots).caps.max_cpu_seconds == expected
 
 
@@ -59,7 +90,7 @@ def test_a_budget_for_which_even_small_networks_are_too_dear_leaves_room_for_the
     on_one_fold = replace(settings, fidelity=Fidelity("rungs"))
     capped = _capped(on_one_fold, Replay(calibration=[large, small]), slots=1)
     assert capped.caps.max_cpu_seconds == ROOM * (3 * 2.0 + 1.0)
-    assert _capped(settings, Replay(), slots=1).caps.max_cpu_seconds == 5.0
+    assert _capped(settings, Replay(), slots=1).caps.max_cpu_seconds == 15.0
     assert _capped(stub_settings(), Replay(calibration=[small]), slots=1).caps.max_cpu_seconds is None
 
 
