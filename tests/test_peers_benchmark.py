@@ -199,3 +199,16 @@ def test_a_front_holds_what_nothing_else_is_better_than_in_both() -> None:
     losses = {1: 0.9, 2: float("inf"), 3: 0.5, 4: 0.6, 5: 0.4}  # by parameters
     outcome = outcome_of(*((float(n), loss) for n, loss in losses.items()))
     assert front_of(outcome) == [(0.4, 5), (0.5, 3), (0.9, 1)]
+
+
+def test_every_seed_counts_once_in_the_mean_size_however_often_its_winner_was_trained() -> None:
+    from peers import table_row
+
+    small = {"test_metric": 0.9, "parameters": 100}
+    large = small | {"parameters": 300}
+    rows = [
+        {**outcome_of((1.0, 0.5)).to_json(), "reason": "", "read_from": None, "scores": scores}
+        for scores in ({"common": [small], "own": [], "recipe": []}, {"common": [large], "recipe": [large]})
+    ]
+    rows[1]["scores"]["own"] = [large]
+    assert table_row("ours", 480.0, rows).split(" | ")[-2] == "200"

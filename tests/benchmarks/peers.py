@@ -122,13 +122,18 @@ def _final(bench: Bench, seed: int, changes: Json) -> Json:
     return asdict(bench.settings("gakeras full", seed, 1.0, changes).final.training)
 
 
+def _size(row: Json) -> int | None:
+    """Return the parameters of a winner, which all its trainings have."""
+    return next((score["parameters"] for scores in row["scores"].values() for score in scores), None)
+
+
 def table_row(name: str, budget: float, rows: Sequence[Json]) -> str:
     """Return the line of a system under one budget."""
     common, own, recipe = (
         [accuracy for row in rows if (accuracy := _mean(_accuracies(row, how))) is not None]
         for how in ("common", "own", "recipe")
     )
-    sizes = [s["parameters"] for row in rows for each in row["scores"].values() for s in each[:1]]
+    sizes = [size for row in rows if (size := _size(row)) is not None]
     losses = [row["loss"] for row in rows if row["loss"] is not None]
     notes = sorted({row["reason"] for row in rows if row["reason"]})
     read_from = {row["read_from"] for row in rows if row["read_from"]}
