@@ -235,7 +235,7 @@ SYSTEMS: dict[str, System] = {
         gakeras_search, FULL | _cap(0.15) | {"space": "default"}, is_anytime=False, resumes=True
     ),
     "gakeras narrow cap": System(
-        gakeras_search, FULL | _cap(0.05) | {"space": "default"}, is_anytime=False, resumes=True
+        gakeras_search, FULL | CAP | {"space": "default"}, is_anytime=False, resumes=True
     ),
     "gakeras full": System(gakeras_search, FULL, resumes=True),
     "gakeras plain": System(
@@ -255,11 +255,7 @@ at epochs alone. AutoKeras keeps no curve."""
 FRONTS: dict[str, System] = {
     "gakeras front": System(
         gakeras_search,
-        {
-            "objectives": ["loss", "parameters"],
-            "fidelity": {"kind": "full", "dead_epochs": 2},
-            **_cap(0.05),
-        },
+        CAP | {"objectives": ["loss", "parameters"], "fidelity": {"kind": "full", "dead_epochs": 2}},
         is_anytime=False,
         resumes=True,
     ),

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from stub_runs import records, run_stub, stub_settings
 
-from gakeras.config import settings_from
 from gakeras.encoding import Genome
 from gakeras.evaluations import evaluation_job
 from gakeras.evolution import Caps, Fidelity, Proposal, SearchState, Step, Timing
@@ -18,6 +17,11 @@ from gakeras.run import open_run
 from gakeras.searching import ROOM, _capped
 
 AUTO = {"max_cpu_seconds": "auto"}
+
+
+def cap_of(slots: int, **changes: Any) -> Any:
+    """Return the CPU-seconds that so many workers may take for a candidate, before anything is timed."""
+    return _capped(stub_settings(**{"caps": AUTO} | changes), Replay(), slots).caps.max_cpu_seconds
 
 
 @pytest.mark.parametrize(
@@ -42,8 +46,7 @@ AUTO = {"max_cpu_seconds": "auto"}
 def test_the_cap_of_a_first_fold_is_a_twentieth_of_what_the_budget_allows(
     budget: dict[str, Any], slots: int, expected: float
 ) -> None:
-    settings = settings_from(stub_settings().to_json() | budget | {"caps": AUTO, "fidelity": "rungs"})
-    assert _capped(settings, Replay(), slots).caps.max_cpu_seconds == expected
+    assert cap_of(slots, **budget, fidelity="rungs") == expected
 
 
 @pytest.mark.parametrize(
@@ -66,15 +69,14 @@ def test_the_cap_of_a_first_fold_is_a_twentieth_of_what_the_budget_allows(
 def test_the_cap_of_all_folds_is_three_times_that_but_no_more_than_a_quarter_of_a_workers_time(
     budget: dict[str, Any], slots: int, expected: float
 ) -> None:
-    settings = settings_from(stub_settings().to_json() | budget | {"caps": AUTO, "fidelity": "full"})
-    assert _capped(settings, Replay(), slots).caps.max_cpu_seconds == pytest.approx(expected)
+    assert cap_of(slots, **budget, fidelity="full") == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("kind", ["full", "rungs"])
 @pytest.mark.parametrize(("slots", "expected"), [(1, 50.0), (4, 50.0)], ids=["one worker", "four"])
 def test_a_share_that_is_given_holds_whatever_the_fidelity(kind: str, slots: int, expected: float) -> None:
-    settings = stub_settings(caps=AUTO | {"budget_share": 0.5}, max_seconds=100.0, fidelity=kind)
-    assert _capped(settings, Replay(), slots).caps.max_cpu_seconds == expected
+    caps = AUTO | {"budget_share": 0.5}
+    assert cap_of(slots, caps=caps, max_seconds=100.0, fidelity=kind) == expected
 
 
 @pytest.mark.parametrize("limit", [None, 3, 3.5])
@@ -95,8 +97,7 @@ def test_a_budget_for_which_even_small_networks_are_too_dear_leaves_room_for_the
 
 
 def test_without_a_budget_of_time_nothing_is_timed_and_nothing_capped(tmp_path: Path) -> None:
-    settings = stub_settings(caps=AUTO)
-    assert _capped(settings, Replay(), slots=1).caps.max_cpu_seconds is None
+    assert cap_of(slots=1) is None
     run_stub(tmp_path / "run", executor="debug", caps=AUTO, max_evaluations=3)
     assert records(tmp_path / "run", "calibrated") == []
 
